@@ -1,0 +1,12 @@
+UV_RUN ?= uv run
+
+.PHONY: fmt lint types layers test check bench lock
+
+fmt:    ; $(UV_RUN) ruff format . && $(UV_RUN) ruff check --fix .
+lint:   ; $(UV_RUN) ruff format --check . && $(UV_RUN) ruff check .
+types:  ; $(UV_RUN) mypy
+layers: ; $(UV_RUN) lint-imports
+test:   ; $(UV_RUN) pytest
+check:  lint types layers test
+bench:  ; $(UV_RUN) python benchmarks/throughput.py
+lock:   ; uv export --quiet --no-emit-project --all-groups --all-extras --no-header -o requirements.lock && ! grep -n '://' requirements.lock

@@ -1,0 +1,126 @@
+"""Who calls: a token at CONNECT, on the request, or in a header of its own; all are taken out."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Final
+
+from mitmproxy.http import HTTPFlow
+
+from addons.guard import Refused, on_arrival, on_connect
+from addons.parts import Parts
+from addons.state import Tunnel, begin, tunnel_of
+from gatekeeper.exchange import Exchange, Instant, Phase, Reason, Refusal, Subject, new_exchange_id
+from gatekeeper.identity import Credential, IdentityError, read_proxy_credential
+
+IDENTITY_HEADER: Final = "X-Gatekeeper-Identity"
+PROXY_AUTHORIZATION: Final = "Proxy-Authorization"
+"""RFC 9110 §11.7.2"""
+
+
+class Identity:
+    """Establishes the subject; without one nothing else is looked at."""
+
+    name = "identity"
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    @on_connect
+    def http_connect(self, flow: HTTPFlow) -> None:
+        values = _take(flow, PROXY_AUTHORIZATION)
+        tunnel_of(flow.client_conn).claimed = claimed_subject(values)
+        try:
+            token = read_proxy_credential(values)
+            if token is not None:
+                tunnel = tunnel_of(flow.client_conn)
+                tunnel.subject = self.parts.verifier.verify(token, self.parts.clock())
+                tunnel.credential = Credential(token)
+            elif not self.parts.config.identity.header_identity:
+                raise _missing()
+        except IdentityError as error:
+            raise Refused(self._proxy_refusal(error)) from error
+
+    @on_arrival
+    def requestheaders(self, flow: HTTPFlow) -> None:
+        now = self.parts.clock()
+        exchange = Exchange(id=new_exchange_id(), received=now)
+        begin(flow, exchange)
+        tunnel = tunnel_of(flow.client_conn)
+        in_tunnel = tunnel.connect is not None
+        proxy_values, header_values = _take(flow, PROXY_AUTHORIZATION), _take(flow, IDENTITY_HEADER)
+        try:
+            exchange.subject = self._subject(tunnel, () if in_tunnel else proxy_values, header_values, now)
+        except IdentityError as error:
+            raise Refused(_unauthorized(error) if in_tunnel else self._proxy_refusal(error)) from error
+        exchange.session = self.parts.windows.session_for(
+            exchange.subject, flow.request.headers.get("traceparent"), now
+        )
+        exchange.advance(Phase.IDENTIFIED)
+
+    def _subject(
+        self, tunnel: Tunnel, proxy_values: Sequence[str], header_values: Sequence[str], now: Instant
+    ) -> Subject:
+        by_header = self._by_header(header_values, now)
+        token = tunnel.credential.token if tunnel.credential else read_proxy_credential(proxy_values)
+        # Verified again for each request: a token runs out, and a key is taken away, while a tunnel is open.
+        by_proxy = None if token is None else self.parts.verifier.verify(token, now)
+        if by_header and by_proxy and by_header.token != by_proxy.token:
+            raise IdentityError(Reason.TWO_CREDENTIALS, "two credentials that differ; send one")
+        subject = by_header or by_proxy
+        if subject is None:
+            raise _missing()
+        return subject
+
+    def _by_header(self, values: Sequence[str], now: Instant) -> Subject | None:
+        if not values or not self.parts.config.identity.header_identity:
+            return None
+        if len(set(values)) > 1:
+            raise IdentityError(Reason.TWO_CREDENTIALS, f"several {IDENTITY_HEADER} headers; send one")
+        return self.parts.verifier.verify(values[0], now)
+
+    def _proxy_refusal(self, error: IdentityError) -> Refusal:
+        realm = self.parts.config.identity.proxy_realm
+        return Refusal(
+            status=407,
+            reason=error.reason,
+            message=f"Gatekeeper: {error}",
+            headers=(
+                ("Proxy-Authenticate", f'Basic realm="{realm}"'),
+                ("Proxy-Authenticate", f'Bearer realm="{realm}"'),
+            ),
+        )
+
+
+def claimed_subject(values: Sequence[str]) -> str | None:
+    """Give the user name of proxy Basic credentials, for the record of a refusal: a claim, never an identity."""
+    for value in values:
+        scheme, _, rest = value.partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                user, _, _ = base64.b64decode(rest, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return None
+            return user[:64] if user.isascii() and user.isprintable() and user.count(".") != 2 else None  # noqa: PLR2004 - a JWT has two dots
+    return None
+
+
+def _missing() -> IdentityError:
+    return IdentityError(
+        Reason.NO_CREDENTIAL,
+        "no identity; put a token into the proxy address: http://workload:TOKEN@gateway:8080 "
+        "(`gatekeeper identity issue` makes one)",
+    )
+
+
+def _unauthorized(error: IdentityError) -> Refusal:
+    # The connection ends, so that the next one can bring a new token.
+    message = f"Gatekeeper: {error}"
+    return Refusal(status=401, reason=error.reason, message=message, headers=(("Connection", "close"),))
+
+
+def _take(flow: HTTPFlow, header: str) -> list[str]:
+    values: list[str] = flow.request.headers.get_all(header)
+    if values:
+        del flow.request.headers[header]
+    return values

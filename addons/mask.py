@@ -1,0 +1,83 @@
+"""Applies the operators: to what goes upstream, to what goes to the client, and to the copy that is recorded."""
+
+from mitmproxy.http import Headers, HTTPFlow
+from mitmproxy.http import Message as FlowMessage
+
+from addons.guard import abort, on_request, on_response, on_response_headers
+from addons.inspection import header_fields
+from addons.parts import Parts
+from addons.state import passage_of
+from addons.stream import AnswerStream
+from gatekeeper.dialects import answer_reader
+from gatekeeper.exchange import DialectName, Exchange, Message, Phase, established
+from gatekeeper.masking import stream_masker
+
+# RFC 9110 §8.8.3, RFC 9530: they vouch for bytes that are no longer sent.
+STALE_AFTER_MASKING = ("ETag", "Digest", "Content-Digest", "Repr-Digest", "Content-MD5", "Accept-Ranges")
+
+
+class Mask:
+    """Masks requests as configured, and answers whole or as they stream."""
+
+    name = "mask"
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    @on_request
+    def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        inspected = established(passage_of(flow).inspected)
+        upstream = inspected.upstream()
+        if upstream is not inspected.message:
+            flow.request.url = upstream.url
+            _send_instead(flow.request, inspected.message, upstream)
+        exchange.recorded = inspected.recorded()
+        exchange.advance(Phase.MASKED)
+
+    @on_response_headers
+    def responseheaders(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        exchange.first_byte = self.parts.clock()
+        exchange.advance(Phase.ANSWERING)
+        response = established(flow.response)
+        dialect = exchange.summary.dialect if exchange.summary else DialectName.HTTP
+        plain = response.headers.get("Content-Encoding", "identity").strip().lower() in {"", "identity"}
+        if response.status_code != 200 or not plain or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
+            return
+        masker = stream_masker(self.parts.masker, dialect, response.headers.get("Content-Type", ""))
+        if masker is None:
+            return
+        head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))
+        _set_headers(response, head.to_client())
+        response.headers.pop("Content-Length", None)
+        if not flow.request.is_http2:
+            response.headers["Transfer-Encoding"] = "chunked"
+        stream = AnswerStream(
+            masker, answer_reader(dialect), exchange, self.parts, head, lambda: abort(flow.client_conn)
+        )
+        passage_of(flow).stream = stream
+        response.stream = stream
+
+    @on_response
+    def response(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
+        passage = passage_of(flow)
+        if passage.answer is None or flow.response is None:
+            return
+        to_client = passage.answer.to_client()
+        if to_client is not passage.answer.message:
+            _send_instead(flow.response, passage.answer.message, to_client)
+
+
+def _send_instead(target: FlowMessage, before: Message, after: Message) -> None:
+    _set_headers(target, after)
+    if after.body == before.body:
+        return
+    for name in ("Content-Encoding", "Transfer-Encoding", *STALE_AFTER_MASKING):
+        target.headers.pop(name, None)
+    target.raw_content = after.body
+    target.headers["Content-Length"] = str(len(after.body))
+
+
+def _set_headers(target: FlowMessage, message: Message) -> None:
+    target.headers = Headers(
+        [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in message.headers]
+    )

@@ -1,0 +1,94 @@
+"""The parts of the domain that the hooks call, opened once from the configuration."""
+
+import os
+from dataclasses import dataclass
+
+import tomli_w
+
+from gatekeeper import VERSION
+from gatekeeper.approvals import Desk, read_signers
+from gatekeeper.config import Config, ConfigError, hide_secrets
+from gatekeeper.credentials import Vault
+from gatekeeper.exchange import Clock, DigestKey, now
+from gatekeeper.identity import SessionWindows, Verifier
+from gatekeeper.journal import Journal, Opening, RefusalLog
+from gatekeeper.masking import Masker
+from gatekeeper.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One of each."""
+
+    config: Config
+    verifier: Verifier
+    windows: SessionWindows
+    policy: Policy
+    masker: Masker
+    vault: Vault
+    journal: Journal
+    refusals: RefusalLog
+    desk: Desk
+    digest_key: DigestKey
+    clock: Clock
+
+    async def close(self) -> None:
+        """Write what is counted and close the journal; the desk is closed by then. Raises JournalDown."""
+        self.refusals.flush()
+        await self.journal.close()
+
+
+async def open_parts(config: Config, clock: Clock = now) -> Parts:
+    """Open what the configuration names; raises ConfigError or JournalDown, each one line."""
+    # What can be wrong in a configuration is looked at before the journal begins a run.
+    verifier = Verifier.load(config.identity)
+    policy = Policy(config.rules, config.egress.ports)
+    check_detectors(config)
+    opening = Opening(version=VERSION, config_text=tomli_w.dumps(hide_secrets(config)), signers=_signers(config))
+    journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening, clock)
+    try:
+        return Parts(
+            config=config,
+            verifier=verifier,
+            windows=SessionWindows(),
+            policy=policy,
+            masker=Masker(config.masking, journal.digest_key),
+            vault=Vault.load(config.credentials, os.environ, journal.digest_key),
+            journal=journal,
+            refusals=RefusalLog(journal),
+            desk=await _open_desk(config, journal, clock),
+            digest_key=journal.digest_key,
+            clock=clock,
+        )
+    except BaseException:
+        await journal.close()
+        raise
+
+
+def check_detectors(config: Config) -> None:
+    """Raise ConfigError for an operator of a detector that there is not."""
+    Masker(config.masking, b"\0" * 32)
+
+
+async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
+    try:
+        return await Desk.open(
+            config.data / "approvals.db",
+            journal,
+            config.approvals,
+            config.journal.origin,
+            clock,
+            config.proxy.max_held,
+            journal.released,
+        )
+    except (OSError, ValueError) as error:
+        msg = f"approvals: {error}"
+        raise ConfigError(msg) from error
+
+
+def _signers(config: Config) -> str:
+    try:
+        return read_signers(config.approvals.reviewers)
+    except (OSError, ValueError) as error:
+        msg = f"approvals.reviewers: {error}"
+        raise ConfigError(msg) from error

@@ -1,0 +1,34 @@
+"""May it: evaluates the rules' filter expressions on the flow, and lets the policy decide."""
+
+from mitmproxy import flowfilter
+from mitmproxy.http import HTTPFlow
+
+from addons.guard import on_request
+from addons.parts import Parts
+from gatekeeper.config import ConfigError
+from gatekeeper.exchange import Exchange, Phase, RuleName, Side
+
+
+class PolicyDecision:
+    """Establishes the verdict. What it means is carried out further down, after the request is recorded."""
+
+    name = "policy"
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.filters = tuple((rule, compile_filter(rule, expression)) for rule, expression in parts.policy.filters)
+
+    @on_request
+    def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        matched = frozenset(rule for rule, matches in self.filters if matches(flow))
+        exchange.verdict = self.parts.policy.decide(exchange, Side.REQUEST, matched, self.parts.clock())
+        exchange.advance(Phase.JUDGED)
+
+
+def compile_filter(rule: RuleName, expression: str) -> flowfilter.TFilter:
+    """Compile a rule's `match` expression; raises ConfigError."""
+    try:
+        return flowfilter.parse(expression)
+    except ValueError as error:
+        msg = f"rules: {rule!r}: match: {expression!r} is no mitmproxy filter expression"
+        raise ConfigError(msg) from error

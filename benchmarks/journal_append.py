@@ -1,0 +1,137 @@
+"""Appends per second of the journal beside a plain SQLite table, on the same rows, in one interleaved run.
+
+    uv run python benchmarks/journal_append.py [FOLDER]
+
+Both commit groups of the same size durably (WAL, synchronous=FULL). The plain table takes a leaf and a body as
+they are; the journal makes canonical JSON, compresses and encrypts the body, hashes the tree, signs a checkpoint
+and renames the head, once a group. FOLDER: where the disk to be measured is.
+"""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from machine import fsync_ms
+
+from gatekeeper.exchange import ExchangeId, SessionId, canonical_json
+from gatekeeper.journal import (
+    Content,
+    Draft,
+    Journal,
+    Opening,
+    RequestData,
+    ResponseData,
+    SubjectData,
+    TargetData,
+    TimingData,
+    VerdictData,
+)
+
+ROUNDS: Final = 9
+GROUPS: Final = ((1, 200), (16, 100), (64, 60))
+"""(entries in a group, groups in a round)"""
+
+BODY: Final = (b'{"messages":[{"role":"user","content":"' + os.urandom(400).hex().encode() + b'"}]}' + b" " * 1024)[
+    :1024
+]
+
+
+def drafts(count: int, number: int) -> list[Draft]:
+    """Give requests and their responses in turn, 1 kB of body each."""
+    session = SessionId(f"{number % 7:032x}")
+    made: list[Draft] = []
+    for at in range(count):
+        exchange = ExchangeId(f"{number:08x}{at // 2:08x}")
+        data = _response() if at % 2 else _request()
+        made.append(Draft(data=data, exchange=exchange, session=session, content=Content("application/json", BODY)))
+    return made
+
+
+def _request() -> RequestData:
+    return RequestData(
+        subject=SubjectData("https://issuer.example", "bot", ("agents",), None, "0" * 64),
+        method="POST",
+        url="https://api.example.com/v1/chat/completions",
+        http="HTTP/1.1",
+        headers=tuple((f"x-header-{at}", "some value of a header") for at in range(12)),
+        target=TargetData("api.example.com", 443),
+        dialect="openai",
+        gen_ai={"gen_ai.request.model": "some-model"},
+        findings={},
+        verdict=VerdictData("allow", "model providers", ()),
+    )
+
+
+def _response() -> ResponseData:
+    headers = tuple((f"x-header-{at}", "some value of a header") for at in range(8))
+    return ResponseData(
+        by="upstream", status=200, headers=headers, upstream=None, findings={}, gen_ai={}, timing=TimingData(1, 2)
+    )
+
+
+def journal_rate(folder: Path, size: int, groups: int) -> float:
+    """Give appends per second where `size` calls wait at a time."""
+
+    async def append() -> float:
+        opening = Opening(version="benchmark", config_text="", signers="")
+        journal = Journal.open(folder / "journal", folder / "keys", "benchmark.example/journal", opening)
+        work = [drafts(size, number) if size > 1 else [drafts(2, number // 2)[number % 2]] for number in range(groups)]
+        began = time.perf_counter()
+        for group in work:
+            await asyncio.gather(*[journal.submit(draft) for draft in group])
+        taken = time.perf_counter() - began
+        await journal.close()
+        return size * groups / taken
+
+    return asyncio.run(append())
+
+
+def plain_rate(folder: Path, size: int, groups: int) -> float:
+    """Give inserts per second into a plain table, `size` rows a transaction."""
+    work = [[(canonical_json(draft.data), BODY) for draft in drafts(size, number)] for number in range(groups)]
+    with contextlib.closing(sqlite3.connect(folder / "plain.db", isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL, body BLOB NOT NULL)")
+        began = time.perf_counter()
+        for group in work:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany("INSERT INTO entry (leaf, body) VALUES (?, ?)", group)
+            database.execute("COMMIT")
+        return size * groups / (time.perf_counter() - began)
+
+
+def measured(rate: Callable[[Path, int, int], float], place: Path | None, size: int, groups: int) -> float:
+    """Measure in a fresh folder."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        return rate(Path(folder), size, groups)
+
+
+def main() -> None:
+    """Print a line for each size of group."""
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        print(f"fsync of 8 kB: {fsync_ms(Path(folder)):.2f} ms; medians of {ROUNDS} interleaved rounds, 1 kB bodies")
+    for size, groups in GROUPS:
+        pairs = [
+            (measured(journal_rate, place, size, groups), measured(plain_rate, place, size, groups))
+            for _ in range(ROUNDS)
+        ]
+        ratios = sorted(journal / plain for journal, plain in pairs)
+        journal, plain = (statistics.median(side) for side in zip(*pairs, strict=True))
+        print(
+            f"{size:3} a group: journal {journal:7.0f}/s, plain insert {plain:7.0f}/s, "
+            f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

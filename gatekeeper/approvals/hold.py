@@ -1,0 +1,133 @@
+"""What the desk is asked, and what it answers."""
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from gatekeeper.approvals.lifecycle import Asked, End
+from gatekeeper.config import ApprovalsConfig, RuleConfig
+from gatekeeper.exchange import Digest, ExchangeId, Message, Reason, Receipt, SessionId, Subject, canonical_json
+from gatekeeper.exchange.digest import LEFT_OUT
+from gatekeeper.journal.entries import RequirementData
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
+    """An exchange that a rule holds. `request` is the receipt of its `request` entry; `view` is masked."""
+
+    exchange: ExchangeId
+    session: SessionId
+    rule: RuleConfig
+    subject: Subject
+    digest: Digest
+    request: Receipt
+    view: Message
+    findings: dict[str, int]
+    reasons: tuple[str, ...]
+    dialect: str
+    model: str
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """The exchange may go: the digest it is for, and the receipt of the durable `release` entry."""
+
+    digest: Digest
+    receipt: Receipt
+    approval: str
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The exchange may not go. `message` is for the client; `approval` is empty where there is none."""
+
+    reason: Reason
+    approval: str
+    message: str
+
+
+class Matter(msgspec.Struct, frozen=True, kw_only=True):
+    """What reviewers see in a list. `reviewers` are the rule's groups."""
+
+    workflow: str | None
+    groups: tuple[str, ...]
+    reviewers: tuple[str, ...]
+    quorum: int
+    method: str
+    url: str
+    findings: dict[str, int]
+    reasons: tuple[str, ...]
+    dialect: str
+    model: str
+
+
+def matter_of(ask: Hold) -> Matter:
+    """Take from a hold what a list shows."""
+    return Matter(
+        workflow=ask.subject.workflow,
+        groups=ask.subject.groups,
+        reviewers=ask.rule.reviewers,
+        quorum=ask.rule.quorum,
+        method=ask.view.method,
+        url=ask.view.url,
+        findings=ask.findings,
+        reasons=ask.reasons,
+        dialect=ask.dialect,
+        model=ask.model,
+    )
+
+
+def view_of(ask: Hold) -> Message:
+    """Give the masked request without the header fields that change from try to try."""
+    kept = tuple((name, value) for name, value in ask.view.headers if name.lower() not in LEFT_OUT)
+    return msgspec.structs.replace(ask.view, headers=kept)
+
+
+def asked_of(ask: Hold, config: ApprovalsConfig) -> Asked:
+    """Say what is asked of whom, from the rule and the configuration in force."""
+    return Asked(
+        digest=ask.digest,
+        iss=ask.subject.iss,
+        sub=ask.subject.sub,
+        rule=ask.rule.name,
+        require=required(ask.rule.reviewers, ask.rule.quorum, config),
+        excluded=config.owners.get(ask.subject.sub),
+        seen=seen_hash(matter_of(ask), view_of(ask)),
+    )
+
+
+def required(groups: tuple[str, ...], quorum: int, config: ApprovalsConfig) -> tuple[RequirementData, ...]:
+    """Resolve a rule's groups to principals."""
+    people = {person for group in groups for person in config.groups.get(group, ())}
+    return (RequirementData(tuple(sorted(people)), quorum),)
+
+
+def seen_hash(matter: Matter, view: Message) -> str:
+    """Name what reviewers are shown: SHA-256 hex."""
+    return hashlib.sha256(canonical_json([matter, view])).hexdigest()
+
+
+_REFUSALS: Final = {
+    End.DENIED: (Reason.DENIED_BY_REVIEWER, "approval {id} was denied by a reviewer; don't repeat the call, ask them"),
+    End.EXPIRED: (
+        Reason.APPROVAL_EXPIRED,
+        "approval {id} ran out before the call was released; repeat the call to ask again",
+    ),
+    End.USED_BY_OTHER: (
+        Reason.APPROVAL_USED,
+        "approval {id} was used by exchange {used_by}: it releases one call; ask again once it has run out",
+    ),
+    End.WAIT_OVER: (
+        Reason.PENDING,
+        "approval {id} is pending; repeat the same call once it is approved (gatekeeper approvals approve {id})",
+    ),
+    End.CLIENT_GONE: (Reason.CLIENT_GONE, "the client left; approval {id} stays open, and the same call joins it"),
+    End.SHUT_DOWN: (
+        Reason.SHUTTING_DOWN,
+        "the gateway is stopping; approval {id} stays open: repeat the same call when it runs again",
+    ),
+}
+
+
+def refusal_of(end: End, approval: str, used_by: str | None) -> Refused:
+    """Say to the client why the call is not released; raises KeyError for RELEASED."""
+    reason, text = _REFUSALS[end]
+    return Refused(reason=reason, approval=approval, message=text.format(id=approval, used_by=used_by))

@@ -1,0 +1,176 @@
+"""The life of an approval: a table of states, and a value that moves through it.
+
+pending -> approved | denied | expired; approved -> used | lapsed. What the table doesn't list can't happen.
+Expiry is an instant, not an event somebody has to send: `timed` brings an approval up to date first.
+"""
+
+import enum
+from typing import Final, NewType, Self
+
+import msgspec
+
+from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
+from gatekeeper.journal.entries import RequirementData
+from gatekeeper.journal.statement import Answer
+
+ApprovalId = NewType("ApprovalId", str)
+"""`apr-` and 10 characters of base32."""
+
+CLOCK_SKEW: Final = 5 * 60 * 1_000_000
+"""µs by which a reviewer's clock may differ from the gateway's."""
+
+
+class State(enum.Enum):
+    """Where an approval stands."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    USED = "used"
+    LAPSED = "lapsed"
+
+
+class Event(enum.Enum):
+    """What moves an approval: its quorum is met, one said no, its time is over, an exchange was released by it."""
+
+    APPROVE = "approve"
+    DENY = "deny"
+    TIME_OUT = "time-out"
+    USE = "use"
+
+
+TRANSITIONS: Final = {
+    (State.PENDING, Event.APPROVE): State.APPROVED,
+    (State.PENDING, Event.DENY): State.DENIED,
+    (State.PENDING, Event.TIME_OUT): State.EXPIRED,
+    (State.APPROVED, Event.USE): State.USED,
+    (State.APPROVED, Event.TIME_OUT): State.LAPSED,
+}
+
+
+class End(enum.Enum):
+    """How the hold of one exchange ends."""
+
+    RELEASED = enum.auto()
+    DENIED = enum.auto()
+    EXPIRED = enum.auto()
+    USED_BY_OTHER = enum.auto()
+    WAIT_OVER = enum.auto()
+    CLIENT_GONE = enum.auto()
+    SHUT_DOWN = enum.auto()
+
+
+# What an approval's state means for an exchange that waits for it; None: go on waiting. In APPROVED exactly one
+# is released, which makes it USED for the others.
+ENDS: Final = {
+    State.PENDING: None,
+    State.APPROVED: End.RELEASED,
+    State.DENIED: End.DENIED,
+    State.EXPIRED: End.EXPIRED,
+    State.USED: End.USED_BY_OTHER,
+    State.LAPSED: End.EXPIRED,
+}
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """A reviewer's signed statement, as recorded.
+
+    `key` is the hex of the public key's blob, `signed` the time in the statement, `recorded` and `seq` those of the
+    journal's entry.
+    """
+
+    reviewer: str
+    answer: Answer
+    reason: str
+    statement: str
+    signature: str
+    key: str
+    signed: Instant
+    recorded: Instant
+    seq: Seq
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked, of whom, for whom. Two calls join one approval only if all of it is the same.
+
+    `excluded` are the workload's owners, None where none is known. `seen` is the SHA-256 hex of what reviewers are
+    shown; so a stored view that somebody altered is never the view of the call that would be released.
+    """
+
+    digest: Digest
+    iss: str
+    sub: str
+    rule: str
+    require: tuple[RequirementData, ...]
+    excluded: tuple[str, ...] | None
+    seen: str
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """The request for a decision. `request` is the leaf hash (hex) of the first exchange's `request` entry."""
+
+    id: ApprovalId
+    asked: Asked
+    request: str
+    created: Instant
+    expires: Instant
+    state: State = State.PENDING
+    decisions: tuple[Decision, ...] = ()
+    used_by: ExchangeId | None = None
+
+    def timed(self, now: Instant) -> Self:
+        """Bring it up to date: once `expires` has come, what is pending or not used is over."""
+        if now >= self.expires and (self.state, Event.TIME_OUT) in TRANSITIONS:
+            return self.moved(Event.TIME_OUT)
+        return self
+
+    def decided(self, decision: Decision) -> Self:
+        """Count a decision that was admitted; raises ValueError unless the approval is pending."""
+        if self.state is not State.PENDING:
+            msg = f"an approval that is {self.state.value} takes no decisions"
+            raise ValueError(msg)
+        counted = msgspec.structs.replace(self, decisions=(*self.decisions, decision))
+        if decision.answer is Answer.DENY:
+            return counted.moved(Event.DENY)
+        return counted.moved(Event.APPROVE) if counted.quorum_met() else counted
+
+    def used(self, exchange: ExchangeId) -> Self:
+        """Use it up for one exchange; raises ValueError unless it is approved."""
+        return msgspec.structs.replace(self.moved(Event.USE), used_by=exchange)
+
+    def bare(self) -> Self:
+        """Give it as it was asked, before any decision."""
+        return msgspec.structs.replace(self, state=State.PENDING, decisions=(), used_by=None)
+
+    def spent(self, exchange: ExchangeId) -> Self:
+        """Say that it was used, on the word of a record: what was used once stays used, whatever else is stored."""
+        return msgspec.structs.replace(self, state=State.USED, used_by=exchange)
+
+    def joined_by(self, asked: Asked, timeout: int, now: Instant) -> bool:
+        """Whether a call belongs to this approval. `timeout` (µs) is its rule's.
+
+        The bounds hold even if the stored times were altered: `signed` can't be, without the reviewer's key.
+        """
+        return (
+            self.asked == asked
+            and now < self.expires <= now + timeout
+            and all(now <= decision.signed + timeout + CLOCK_SKEW for decision in self.decisions)
+        )
+
+    def approvers(self) -> frozenset[str]:
+        """Who has approved so far."""
+        return frozenset(decision.reviewer for decision in self.decisions if decision.answer is Answer.APPROVE)
+
+    def quorum_met(self) -> bool:
+        """Whether each group of reviewers has approved in number."""
+        approvers = self.approvers()
+        return all(len(approvers & set(need.reviewers)) >= need.quorum for need in self.asked.require)
+
+    def moved(self, event: Event) -> Self:
+        """Take one step of the table; raises ValueError for a step that it does not have."""
+        state = TRANSITIONS.get((self.state, event))
+        if state is None:
+            msg = f"an approval that is {self.state.value} can't {event.value}"
+            raise ValueError(msg)
+        return msgspec.structs.replace(self, state=state)

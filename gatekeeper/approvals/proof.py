@@ -1,0 +1,54 @@
+"""Whether decisions count: the pure checks and the cryptographic one, for the first time and again before release."""
+
+from gatekeeper.approvals.keygen import Verifier
+from gatekeeper.approvals.lifecycle import Approval, Decision
+from gatekeeper.approvals.statement import admit_key, admit_statement
+from gatekeeper.exchange import Instant, Receipt, Seq
+from gatekeeper.journal.statement import DecisionRefused, parse_statement
+
+
+class Proof:
+    """Believes signatures and nothing else. `origin` is the journal's: a decision for another gateway is none here."""
+
+    def __init__(self, verifier: Verifier, origin: str) -> None:
+        self._verifier = verifier
+        self.origin = origin
+
+    async def decision(self, approval: Approval, statement: str, signature: str, at: Instant, seq: Seq) -> Decision:
+        """Check one decision on an approval that does not have it yet; raises DecisionRefused."""
+        stated = parse_statement(statement.encode())
+        admit_statement(stated, approval, self.origin, at)
+        key = await self._verifier(statement, signature, stated.reviewer, at)
+        admit_key(key, approval)
+        return Decision(
+            reviewer=stated.reviewer,
+            answer=stated.verdict,
+            reason=stated.reason,
+            statement=statement,
+            signature=signature,
+            key=key,
+            signed=stated.time,
+            recorded=at,
+            seq=seq,
+        )
+
+    async def recount(self, approval: Approval) -> Approval:
+        """Count its decisions from nothing but statements and signatures.
+
+        A decision that fails counts for nothing, as if it had never been stored.
+        """
+        counted = approval.bare()
+        for claimed in approval.decisions:
+            try:
+                decision = await self.decision(
+                    counted, claimed.statement, claimed.signature, claimed.recorded, claimed.seq
+                )
+            except DecisionRefused:
+                continue
+            counted = counted.decided(decision)
+        return counted
+
+    async def counted(self, approval: Approval, decision: Decision, receipt: Receipt) -> Approval:
+        """Add a decision that has been recorded; raises DecisionRefused if it came too late for its entry's time."""
+        proven = await self.decision(approval, decision.statement, decision.signature, receipt.time, receipt.seq)
+        return (await self.recount(approval)).decided(proven)

@@ -1,0 +1,50 @@
+"""Turns an approval into what reviewers get to see."""
+
+import base64
+
+from gatekeeper.approvals.hold import Matter
+from gatekeeper.approvals.lifecycle import Approval
+from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionView, RequirementView
+from gatekeeper.exchange import Message
+
+
+def show_approval(approval: Approval, matter: Matter, origin: str, waiting: int) -> ApprovalView:
+    """Show one approval as it stands."""
+    asked = approval.asked
+    return ApprovalView(
+        id=approval.id,
+        state=approval.state.value,
+        rule=asked.rule,
+        reasons=matter.reasons,
+        subject=asked.sub,
+        issuer=asked.iss,
+        workflow=matter.workflow,
+        groups=matter.groups,
+        method=matter.method,
+        url=matter.url,
+        findings=matter.findings,
+        dialect=matter.dialect,
+        model=matter.model,
+        created=approval.created,
+        expires=approval.expires,
+        require=tuple(RequirementView(need.reviewers, need.quorum) for need in asked.require),
+        excluded=asked.excluded,
+        decisions=tuple(
+            DecisionView(reviewer=it.reviewer, verdict=it.answer.value, reason=it.reason, time=it.recorded, seq=it.seq)
+            for it in approval.decisions
+        ),
+        waiting=waiting,
+        used_by=approval.used_by,
+        digest=asked.digest,
+        request=approval.request,
+        origin=origin,
+    )
+
+
+def show_request(approval: ApprovalView, view: Message) -> ApprovalDetail:
+    """Show an approval with its masked request."""
+    try:
+        encoding, body = "utf-8", view.body.decode()
+    except UnicodeDecodeError:
+        encoding, body = "base64", base64.b64encode(view.body).decode()
+    return ApprovalDetail(approval=approval, headers=view.headers, encoding=encoding, body=body)

@@ -1,0 +1,104 @@
+"""`gatekeeper identity`: tokens of the embedded issuer, and who a token is from."""
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from gatekeeper.cli.options import Duration, json_option, load_settings, settings_option
+from gatekeeper.cli.output import print_json, print_pairs
+from gatekeeper.cli.problem import Problem
+
+if TYPE_CHECKING:
+    from gatekeeper.config import Config, IssuerConfig
+    from gatekeeper.identity import EmbeddedIssuer
+
+STANDARD_INPUT: Final = "-"
+
+LIFE: Final = 3600.0
+"""Seconds that a token lives where nobody says otherwise and the issuer allows as much."""
+
+
+@click.group()
+def identity() -> None:
+    """Issue and check tokens."""
+
+
+@identity.command()
+@click.option("--subject", required=True, metavar="S", help="Whose token: the workload's name.")
+@click.option("--group", "groups", multiple=True, metavar="G", help="A group of the subject; may be repeated.")
+@click.option("--workflow", metavar="W", help="The workflow that the token is scoped to.")
+@click.option("--ttl", type=Duration(), metavar="1h", help="How long it lives.  [default: 1h, or the issuer's most]")
+@settings_option
+def issue(subject: str, groups: tuple[str, ...], workflow: str | None, ttl: float | None) -> None:
+    """Print a token of the embedded issuer, and nothing else."""
+    from gatekeeper.exchange import now
+
+    issuer, terms = load_issuer(load_settings())
+    try:
+        token = issuer.issue(subject, groups, workflow, life(terms) if ttl is None else ttl, now())
+    except ValueError as error:
+        raise Problem(str(error)) from error
+    click.echo(token)
+
+
+@identity.command()
+@click.argument("token")
+@json_option
+@settings_option
+def check(token: str, *, as_json: bool) -> None:
+    """Say who TOKEN is from, or why it is refused (exit 1). `-` reads it from standard input."""
+    from gatekeeper.exchange import now
+    from gatekeeper.identity import IdentityError, Verifier
+
+    verifier = Verifier.load(load_settings().identity)
+    try:
+        subject = verifier.verify(
+            sys.stdin.buffer.read().decode("ascii", "replace").strip() if token == STANDARD_INPUT else token, now()
+        )
+    except IdentityError as error:
+        if as_json:
+            print_json({"ok": False, "reason": error.reason.value, "message": str(error)})
+        else:
+            click.echo(f"refused ({error.reason.value}): {error}")
+        sys.exit(1)
+    if as_json:
+        print_json({"ok": True, "subject": subject})
+        return
+    from gatekeeper.cli.times import show_instant
+
+    print_pairs(
+        {
+            "subject": subject.sub,
+            "issuer": subject.iss,
+            "groups": ", ".join(subject.groups) or "none",
+            "workflow": subject.workflow or "none",
+            "expires": show_instant(subject.expires),
+        }
+    )
+
+
+def load_issuer(config: "Config") -> tuple["EmbeddedIssuer", "IssuerConfig"]:
+    """Open the embedded issuer; raises Problem."""
+    from gatekeeper.identity import EmbeddedIssuer
+
+    terms = config.embedded_issuer
+    if terms is None:
+        msg = f"identity.issuers: none is the embedded one, whose jwks is {config.data / 'issuer.jwks.json'}"
+        raise Problem(msg)
+    path = config.keys / "issuer.key"
+    try:
+        return EmbeddedIssuer.load(path, terms, config.identity.claims), terms
+    except FileNotFoundError as error:
+        msg = f"{path}: there is no issuer's key yet; `gatekeeper run` makes it on its first run"
+        raise Problem(msg) from error
+    except PermissionError as error:
+        msg = f"{path}: may not be read by you; use a token that you were given (--token-file)"
+        raise Problem(msg) from error
+    except ValueError as error:
+        raise Problem(str(error)) from error
+
+
+def life(terms: "IssuerConfig") -> float:
+    """Give how long a token lives by default, in seconds."""
+    return min(LIFE, terms.max_life)

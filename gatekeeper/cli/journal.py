@@ -1,0 +1,193 @@
+"""`gatekeeper journal`: list, show, verify."""
+
+import base64
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from gatekeeper.cli.options import json_option, load_settings, settings_option
+from gatekeeper.cli.output import print_json, print_pairs, print_table
+from gatekeeper.cli.problem import Problem
+from gatekeeper.cli.times import show_moment
+
+if TYPE_CHECKING:
+    from gatekeeper.config import Config
+    from gatekeeper.journal import Entry, Reader, Recorded, Report
+
+MOST: Final = 100
+"""Entries that are listed where nobody says otherwise."""
+
+SHORT: Final = 8
+"""Hex digits of an exchange's id in a list; `show` has all."""
+
+NOT_VERIFIED: Final = 1
+ANCHORS_USELESS: Final = 2
+
+
+@click.group()
+def journal() -> None:
+    """List, show and verify the journal."""
+
+
+@journal.command("list")
+@click.option("--from", "start", type=click.IntRange(min=0), metavar="SEQ", help="The first entry.")
+@click.option("--limit", type=click.IntRange(min=1), default=MOST, show_default=True, metavar="N")
+@json_option
+@settings_option
+def list_entries(start: int | None, limit: int, *, as_json: bool) -> None:
+    """List entries: the newest, or those from SEQ on."""
+    with reading(load_settings()) as reader:
+        first = max(0, reader.size - limit) if start is None else start
+        entries = list(reader.entries(first, min(first + limit, reader.size)))
+    if as_json:
+        print_json([plain(entry) for entry in entries])
+        return
+    from gatekeeper.cli.describe import sentence
+
+    rows = [
+        (str(entry.seq), show_moment(entry.time), entry.kind, (entry.exchange or "")[:SHORT], sentence(entry.data))
+        for entry in entries
+    ]
+    print_table(("SEQ", "TIME", "TYPE", "EXCHANGE", "WHAT"), rows)
+    if first and start is None:
+        click.echo(f"the newest {len(entries)}; `--from 0` lists from the first", err=True)
+
+
+@journal.command()
+@click.argument("seq", type=click.IntRange(min=0))
+@click.option("--body", is_flag=True, help="The whole body, decrypted; else its first lines.")
+@json_option
+@settings_option
+def show(seq: int, *, body: bool, as_json: bool) -> None:
+    """Show one entry, and its masked body where you may read the keys."""
+    from gatekeeper.cli.facts import entry_lines
+
+    with reading(load_settings()) as reader:
+        try:
+            entry = reader.entry(seq)
+        except LookupError:
+            click.echo(f"the journal has no entry {seq}; it has {reader.size}, from 0 on", err=True)
+            sys.exit(1)
+        content, damaged = _content(reader, entry)
+    if as_json:
+        print_json(plain(entry) | ({"content": plain_content(content)} if body else {}))
+        return
+    for line in entry_lines(entry, content, "full" if body else "head", damaged=damaged):
+        click.echo(line)
+
+
+@journal.command()
+@click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.option("--vkey", metavar="FILE", type=click.Path(path_type=Path), help="The key, from outside.")
+@click.option("--anchors", metavar="FILE", type=click.Path(path_type=Path), help="Checkpoints, from outside.")
+@json_option
+@settings_option
+def verify(folder: Path | None, vkey: Path | None, anchors: Path | None, *, as_json: bool) -> None:
+    """Verify the journal in DIR, or the configured one.
+
+    Exit 0: verified; 1: not; 2: could not be checked, or none of the anchors is of this journal.
+    """
+    from gatekeeper.journal import verify_journal
+
+    place = folder if folder is not None else load_settings().journal.folder
+    key = vkey.read_text(encoding="utf-8", errors="replace") if vkey is not None else None
+    try:
+        report = verify_journal(place, key, anchors)
+    except ValueError as error:
+        msg = f"{vkey}: {error}"
+        raise Problem(msg) from error
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    sys.exit(_exit_code(report))
+
+
+@contextlib.contextmanager
+def reading(config: "Config") -> "Iterator[Reader]":
+    """Open the journal, with its keys where they may be read; a journal that can't be read is a Problem."""
+    from gatekeeper.journal import Reader
+
+    keys = config.keys if os.access(config.keys / "keys.db", os.R_OK) else None
+    try:
+        with Reader(config.journal.folder, keys) as reader:
+            yield reader
+    except (sqlite3.Error, ValueError) as error:
+        msg = f"{config.journal.folder}: can't be read: {error}; `gatekeeper journal verify` says what is wrong"
+        raise Problem(msg) from error
+
+
+def plain(entry: "Entry") -> dict[str, Any]:
+    """Give an entry for JSON, its names those of JOURNAL.md."""
+    return {
+        "seq": entry.seq,
+        "time": entry.time,
+        "type": entry.kind,
+        "exchange": entry.exchange,
+        "session": entry.session,
+        "leaf_hash": entry.leaf_hash.hex(),
+        "data": entry.data,
+    }
+
+
+def plain_content(content: "Recorded | None") -> dict[str, Any] | None:
+    """Give a body for JSON: as text where it is text, else in base64."""
+    if content is None:
+        return None
+    try:
+        encoding, text = "utf-8", content.data.decode()
+    except UnicodeDecodeError:
+        encoding, text = "base64", base64.b64encode(content.data).decode()
+    return {"media": content.media, "encoding": encoding, "text": text, "timeline": content.timeline}
+
+
+def verdict(report: "Report") -> str:
+    """Say in a line whether the journal verifies."""
+    from gatekeeper.cli.visible import visible
+
+    if report.ok:
+        return click.style("verified", fg="green", bold=True)
+    place = f"entry {report.first_bad}: " if report.first_bad is not None else ""
+    return click.style("NOT VERIFIED", fg="red", bold=True) + f": {place}{visible(report.problem or '')}"
+
+
+def reservations(report: "Report") -> dict[str, str]:
+    """Give what a verdict leaves open, such as that the key was the folder's own; empty where nothing is."""
+    from gatekeeper.cli.visible import visible
+
+    return {"warning": visible("; ".join(report.warnings))} if report.warnings else {}
+
+
+def _print_report(report: "Report") -> None:
+    from gatekeeper.cli.visible import visible
+
+    click.echo(verdict(report))
+    print_pairs(
+        {
+            "origin": visible(report.origin),
+            "entries": str(report.entries),
+            "root": report.root,
+            "key": "from outside" if report.key_from_outside else "the folder's own (another: --vkey FILE)",
+            "anchors": f"{report.anchors_checked} checked" if report.anchors_checked else "none checked",
+        }
+        | reservations(report)
+    )
+
+
+def _exit_code(report: "Report") -> int:
+    if report.ok:
+        return 0
+    return ANCHORS_USELESS if report.anchors_useless else NOT_VERIFIED
+
+
+def _content(reader: "Reader", entry: "Entry") -> "tuple[Recorded | None, bool]":
+    try:
+        return reader.content(entry), False
+    except ValueError:
+        return None, True

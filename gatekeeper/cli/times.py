@@ -1,0 +1,43 @@
+"""Times and sizes as people read them: UTC, and no more digits than tell something."""
+
+import datetime as dt
+from typing import Final
+
+MICROSECONDS: Final = 1_000_000
+MINUTE: Final = 60
+HOUR: Final = 3600
+
+
+def show_instant(instant: int) -> str:
+    """Show µs since 1970 as UTC, to the millisecond; floor, so that a later time never shows earlier."""
+    moment = show_moment(instant)
+    return f"{moment.removesuffix('Z')}.{instant // 1000 % 1000:03}Z" if moment.endswith("Z") else moment
+
+
+def show_moment(instant: int) -> str:
+    """Show µs since 1970 as UTC, to the second; as a number where it is beyond the calendar."""
+    try:
+        return f"{dt.datetime.fromtimestamp(instant // MICROSECONDS, dt.UTC):%Y-%m-%d %H:%M:%S}Z"
+    except (OverflowError, ValueError, OSError):
+        return f"{instant}µs"
+
+
+def show_offset(offset: int) -> str:
+    """Show µs since a session began: `+0.012s`, `+3:05.100`, `+2:00:01.000`."""
+    seconds, rest = divmod(abs(offset), MICROSECONDS)
+    sign = "-" if offset < 0 else "+"
+    millis = f"{rest // 1000:03}"
+    if seconds < MINUTE:
+        return f"{sign}{seconds}.{millis}s"
+    if seconds < HOUR:
+        return f"{sign}{seconds // MINUTE}:{seconds % MINUTE:02}.{millis}"
+    return f"{sign}{seconds // HOUR}:{seconds % HOUR // MINUTE:02}:{seconds % MINUTE:02}.{millis}"
+
+
+def show_size(size: int) -> str:
+    """Show a number of bytes: `512 B`, `1.5 kB`, `3.2 MB`."""
+    if size < 1000:  # noqa: PLR2004 - SI
+        return f"{size} B"
+    if size < MICROSECONDS:
+        return f"{size / 1000:.1f} kB"
+    return f"{size / MICROSECONDS:.1f} MB"

@@ -1,0 +1,172 @@
+"""Checks that types can't express: what one key's value means for another's."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from gatekeeper.config.model import Action, Config, OperatorConfig, OperatorName, RuleConfig
+
+# Asymmetric only: with a symmetric algorithm whoever can check a token can make one (RFC 8725 §3.1).
+ASYMMETRIC: Final = frozenset(
+    {"EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+)
+HIGHEST_PORT: Final = 65535
+_HOST: Final = re.compile(
+    r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE
+)
+_ORIGIN: Final = re.compile(r"[^\s+]+")
+
+type Problem = tuple[str, str]
+
+
+def check(config: Config, path: Path, error: Callable[[str], ValueError]) -> Config:
+    """Give the configuration back, or raise `error` with the first problem: `file: key: what to do`."""
+    for key, problem in _problems(config):
+        msg = f"{path}: {key}: {problem}"
+        raise error(msg)
+    return config
+
+
+def listen_address(listen: str) -> tuple[str, int]:
+    """Split `host:port`, with brackets around an IPv6 address; raises ValueError."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > HIGHEST_PORT:
+        msg = f"expected host:port, got {listen!r}"
+        raise ValueError(msg)
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _problems(config: Config) -> Iterator[Problem]:
+    yield from _listeners(config)
+    yield from _egress(config)
+    yield from _identity(config)
+    names: set[str] = set()
+    for number, rule in enumerate(config.rules):
+        yield from ((f"rules[{number}].{key}", problem) for key, problem in _rule(rule, config))
+        if rule.name in names:
+            yield (
+                f"rules[{number}].name",
+                f"another rule is named {rule.name!r} too; a verdict could not tell them apart",
+            )
+        names.add(rule.name)
+    yield from _masking(config)
+    if not _ORIGIN.fullmatch(config.journal.origin):
+        yield "journal.origin", "must hold neither white space nor +"
+    for host, credential in config.credentials.items():
+        if not _HOST.fullmatch(host) or host.startswith("*"):
+            yield f"credentials.{host}", "expected one exact host name"
+        if credential.header.lower() in {"host", "proxy-authorization", "content-length", "transfer-encoding"}:
+            yield f"credentials.{host}.header", f"{credential.header} can't carry a credential"
+
+
+def _listeners(config: Config) -> Iterator[Problem]:
+    try:
+        listen_address(config.proxy.listen)
+    except ValueError as error:
+        yield "proxy.listen", str(error)
+    if config.proxy.workers != 1:
+        yield "proxy.workers", "this version runs one process; take it out or set 1"
+    if not config.admin.listen.startswith("unix:"):
+        yield "admin.listen", "this version listens on a Unix socket only: unix:PATH"
+
+
+def _egress(config: Config) -> Iterator[Problem]:
+    for number, port in enumerate(config.egress.ports):
+        if not 0 < port <= HIGHEST_PORT:
+            yield f"egress.ports[{number}]", f"{port} is no port"
+    for number, network in enumerate(config.egress.private_networks):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            yield f"egress.private_networks[{number}]", str(error)
+
+
+def _identity(config: Config) -> Iterator[Problem]:
+    issuers: set[str] = set()
+    for number, issuer in enumerate(config.identity.issuers):
+        key = f"identity.issuers[{number}]"
+        if bad := set(issuer.algorithms) - ASYMMETRIC:
+            yield f"{key}.algorithms", f"{', '.join(sorted(bad))}: only {', '.join(sorted(ASYMMETRIC))}"
+        if not issuer.algorithms:
+            yield f"{key}.algorithms", "names none, so no token could be valid"
+        if "://" in issuer.jwks or not issuer.jwks:
+            yield f"{key}.jwks", "this version reads keys from a file only"
+        if issuer.issuer in issuers:
+            yield f"{key}.issuer", "is named twice"
+        issuers.add(issuer.issuer)
+
+
+def _rule(rule: RuleConfig, config: Config) -> Iterator[Problem]:
+    yield from _matchers(rule)
+    if rule.action is Action.HOLD:
+        yield from _hold(rule, config)
+    elif rule.reviewers:
+        yield "reviewers", f"a rule with action {rule.action.value!r} asks nobody; take it out or set action = 'hold'"
+
+
+def _matchers(rule: RuleConfig) -> Iterator[Problem]:
+    for number, host in enumerate(rule.hosts):
+        if not _HOST.fullmatch(host) and not _is_address(host):
+            yield f"hosts[{number}]", f"{host!r}: expected a host name, a name with a leading `*.`, or an IP address"
+    for number, port in enumerate(rule.ports):
+        if not 0 < port <= HIGHEST_PORT:
+            yield f"ports[{number}]", f"{port} is no port"
+    for number, method in enumerate(rule.methods):
+        if method != method.upper() or not method.isascii() or not method:
+            yield f"methods[{number}]", f"{method!r}: methods are written in upper case"
+    for number, path in enumerate(rule.paths):
+        if not path.startswith("/"):
+            yield f"paths[{number}]", f"{path!r}: a path begins with /"
+
+
+def _hold(rule: RuleConfig, config: Config) -> Iterator[Problem]:
+    if not rule.reviewers:
+        yield "reviewers", "a rule that holds must name a group of [approvals.groups]"
+    people: set[str] = set()
+    for number, group in enumerate(rule.reviewers):
+        if group not in config.approvals.groups:
+            yield f"reviewers[{number}]", f"{group!r} is no group of [approvals.groups]"
+        people.update(config.approvals.groups.get(group, ()))
+    if not 1 <= rule.quorum <= max(1, len(people)):
+        yield "quorum", f"{rule.quorum} can't be met by {len(people)} reviewers"
+    if rule.wait > rule.timeout:
+        yield "wait", f"{rule.wait} is longer than timeout ({rule.timeout}), for which the approval stays open"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _masking(config: Config) -> Iterator[Problem]:
+    upstream = config.masking.request.upstream
+    tables = {"masking.response": config.masking.response}
+    if isinstance(upstream, dict):
+        tables["masking.request.upstream"] = upstream
+    elif upstream != OperatorName.KEEP.value:
+        yield "masking.request.upstream", f"expected 'keep' or a table of operators, got {upstream!r}"
+    for place, table in tables.items():
+        for entity, operator in table.items():
+            yield from ((f"{place}.{entity}", problem) for problem in _operator(operator))
+
+
+def _operator(operator: str | OperatorConfig) -> Iterator[str]:
+    names = [name.value for name in OperatorName]
+    if isinstance(operator, str):
+        if operator == "pseudonymize":
+            yield "pseudonymize is not acted on by this version"
+        elif operator not in names:
+            yield f"{operator!r} is no operator; there are {', '.join(names)}"
+        return
+    parameters = operator.keep_first or operator.keep_last or operator.character != "*"
+    if operator.operator is not OperatorName.MASK and parameters:
+        yield f"{operator.operator.value} takes no parameters"
+    if operator.keep_first < 0 or operator.keep_last < 0:
+        yield "keep_first and keep_last count characters: 0 or more"
+    if len(operator.character) != 1:
+        yield "character: expected one character"

@@ -1,0 +1,201 @@
+"""The shape of `config.toml`: every key, its type, its default. What is not here is refused."""
+
+import enum
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+
+
+class Action(enum.Enum):
+    """What a rule does with a call."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    HOLD = "hold"
+
+
+class OperatorName(enum.Enum):
+    """What is done with a finding."""
+
+    REPLACE = "replace"
+    REDACT = "redact"
+    MASK = "mask"
+    HASH = "hash"
+    KEEP = "keep"
+
+
+class Foreign(enum.Enum):
+    """What happens to a key that the container sends itself, for a host that has a credential here."""
+
+    STRIP = "strip"
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: frozen, and closed to unknown keys."""
+
+
+class ProxyConfig(Section, frozen=True, kw_only=True):
+    """`[proxy]`: the listener and its limits."""
+
+    listen: str = "127.0.0.1:8080"
+    workers: int = 1
+    body_limit: ByteSize = ByteSize(32 * MIB)
+    header_limit: ByteSize = ByteSize(32 * KIB)
+    header_timeout: Seconds = Seconds(10)
+    idle_timeout: Seconds = Seconds(660)
+    max_held: ByteSize = ByteSize(256 * MIB)
+    certs: Path = Path("certs")
+    upstream_ca: str = ""
+
+
+class AdminConfig(Section, frozen=True, kw_only=True):
+    """`[admin]`: where the command line talks to the gateway."""
+
+    listen: str = "unix:run/gatekeeper.sock"
+    group: str = ""
+
+
+class EgressConfig(Section, frozen=True, kw_only=True):
+    """`[egress]`: ports, and private networks that may be reached."""
+
+    ports: tuple[int, ...] = (443,)
+    private_networks: tuple[str, ...] = ()
+
+
+class IssuerConfig(Section, frozen=True, kw_only=True):
+    """`[[identity.issuers]]`: one issuer of tokens and the keys it signs with."""
+
+    issuer: str
+    audience: str = "gatekeeper"
+    jwks: str
+    algorithms: tuple[str, ...] = ("EdDSA", "ES256", "RS256")
+    max_life: Seconds = Seconds(3600)
+
+
+class ClaimsConfig(Section, frozen=True, kw_only=True):
+    """`[identity.claims]`: which claims carry groups and workflow."""
+
+    groups: str = "groups"
+    workflow: str = "workflow"
+
+
+EMBEDDED_ISSUER: Final = IssuerConfig(issuer="https://gatekeeper.local", jwks="data/issuer.jwks.json")
+
+
+class IdentityConfig(Section, frozen=True, kw_only=True):
+    """`[identity]`: how a caller proves who it is."""
+
+    proxy_realm: str = "gatekeeper"
+    header_identity: bool = False
+    leeway: Seconds = Seconds(30)
+    issuers: tuple[IssuerConfig, ...] = (EMBEDDED_ISSUER,)
+    claims: ClaimsConfig = ClaimsConfig()
+
+
+class RuleConfig(Section, frozen=True, kw_only=True):
+    """`[[rules]]`: what a rule matches (an empty list matches anything) and what it does."""
+
+    name: str
+    action: Action
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    subjects: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    workflows: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    prompt: tuple[str, ...] = ()
+    match: str = ""
+    reviewers: tuple[str, ...] = ()
+    quorum: int = 1
+    wait: Seconds = Seconds(540)
+    timeout: Seconds = Seconds(3600)
+
+
+class OperatorConfig(Section, frozen=True, kw_only=True):
+    """An operator with its parameters; `character`, `keep_first` and `keep_last` belong to `mask`."""
+
+    operator: OperatorName
+    character: str = "*"
+    keep_first: int = 0
+    keep_last: int = 0
+
+
+class RequestMasking(Section, frozen=True, kw_only=True):
+    """`[masking.request]`: what goes upstream; the journal gets a masked copy in any case."""
+
+    upstream: str | dict[str, str | OperatorConfig] = "keep"
+
+
+class MaskingConfig(Section, frozen=True, kw_only=True):
+    """`[masking]`: operators by detector; in `response`, `default` names the one for the rest."""
+
+    request: RequestMasking = RequestMasking()
+    response: dict[str, str | OperatorConfig] = msgspec.field(default_factory=lambda: {"default": "replace"})
+
+
+class JournalConfig(Section, frozen=True, kw_only=True):
+    """`[journal]`: the folder, and the origin that its checkpoints name."""
+
+    folder: Path = Path("data/journal")
+    origin: str = "gatekeeper.local/journal"
+
+
+class ApprovalsConfig(Section, frozen=True, kw_only=True):
+    """`[approvals]`: who may decide."""
+
+    reviewers: Path = Path("allowed_signers")
+    groups: dict[str, tuple[str, ...]] = {}
+    owners: dict[str, tuple[str, ...]] = {}
+
+
+class CredentialConfig(Section, frozen=True, kw_only=True):
+    """`[credentials."HOST"]`: the secret that the gateway puts in for one host."""
+
+    header: str = "Authorization"
+    value: SecretTemplate
+    foreign: Foreign = Foreign.STRIP
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """All that is in force. Paths are absolute once loaded."""
+
+    proxy: ProxyConfig = ProxyConfig()
+    admin: AdminConfig = AdminConfig()
+    egress: EgressConfig = EgressConfig()
+    identity: IdentityConfig = IdentityConfig()
+    rules: tuple[RuleConfig, ...] = ()
+    masking: MaskingConfig = MaskingConfig()
+    journal: JournalConfig = JournalConfig()
+    approvals: ApprovalsConfig = ApprovalsConfig()
+    credentials: dict[str, CredentialConfig] = {}
+
+    @property
+    def data(self) -> Path:
+        """The folder that holds all that the gateway writes: journal, keys, approvals."""
+        return self.journal.folder.parent
+
+    @property
+    def keys(self) -> Path:
+        """The folder of the private keys, apart from the journal so that backups don't take it."""
+        return self.data / "keys"
+
+    @property
+    def embedded_issuer(self) -> IssuerConfig | None:
+        """The issuer whose keys the gateway makes itself: the one whose key set stands in the data folder."""
+        own = str(self.data / "issuer.jwks.json")
+        return next((issuer for issuer in self.identity.issuers if issuer.jwks == own), None)
+
+    @property
+    def admin_socket(self) -> Path:
+        """The Unix socket that the command line talks to."""
+        return Path(self.admin.listen.removeprefix("unix:"))

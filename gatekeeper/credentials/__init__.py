@@ -1,0 +1,6 @@
+"""Upstream secrets: kept here, put in for the hosts they belong to, and nowhere else."""
+
+from gatekeeper.credentials.secret import CredentialUnavailable
+from gatekeeper.credentials.vault import Applied, ForeignCredential, Vault
+
+__all__ = ["Applied", "CredentialUnavailable", "ForeignCredential", "Vault"]

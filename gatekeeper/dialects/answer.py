@@ -1,0 +1,92 @@
+"""Reads an answer, whole or event by event. What can't be read adds nothing: the summary says what was seen."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import msgspec
+
+from gatekeeper.dialects import anthropic, gemini, openai
+from gatekeeper.dialects.assembly import Assembly
+from gatekeeper.exchange import AnswerSummary, DialectName, Message
+
+
+def _read_nothing(_answer: Assembly, _payload: bytes) -> None:
+    """Plain HTTP proposes no tool calls and counts no tokens."""
+
+
+_READERS: Final[dict[DialectName, Callable[[Assembly, bytes], None]]] = {
+    DialectName.OPENAI: openai.read_event,
+    DialectName.ANTHROPIC: anthropic.read_event,
+    DialectName.GEMINI: gemini.read_event,
+    DialectName.HTTP: _read_nothing,
+}
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")  # WHATWG HTML §9.2.5
+
+
+class AnswerReader:
+    """Reads a streamed answer from the JSON payloads of its events, in order."""
+
+    def __init__(self, dialect: DialectName) -> None:
+        self._answer = Assembly()
+        self._read = _READERS[dialect]
+
+    def feed(self, payload: bytes) -> None:
+        """Take the payload of one event; what is not JSON of the dialect, such as `[DONE]`, adds nothing."""
+        try:
+            self._read(self._answer, payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+
+    def finish(self) -> AnswerSummary:
+        """Give what the answer said."""
+        return self._answer.summary()
+
+
+def answer_reader(dialect: DialectName) -> AnswerReader:
+    """Begin to read a streamed answer."""
+    return AnswerReader(dialect)
+
+
+def read_answer(dialect: DialectName, message: Message) -> AnswerSummary:
+    """Read a whole answer: a JSON object, an array of them (Gemini's stream), or a buffered event stream.
+
+    The body's first byte tells which, since clients don't go by the content type either.
+    """
+    reader = AnswerReader(dialect)
+    for payload in _payloads(message.body):
+        reader.feed(payload)
+    return reader.finish()
+
+
+def _payloads(body: bytes) -> Iterator[bytes]:
+    match body.lstrip()[:1]:
+        case b"{":
+            yield body
+        case b"[":
+            yield from _array(body)
+        case _:
+            yield from _event_data(body)
+
+
+def _array(body: bytes) -> Iterator[bytes]:
+    try:
+        members = _ARRAY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    yield from (bytes(member) for member in members)
+
+
+def _event_data(body: bytes) -> Iterator[bytes]:
+    """Give the data of each event (WHATWG HTML §9.2.6), and of a last one that was cut off."""
+    data: list[bytes] = []
+    for line in _LINE_END.split(body.removeprefix(b"\xef\xbb\xbf")):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            data.append(value.removeprefix(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data.clear()
+    if data:
+        yield b"\n".join(data)

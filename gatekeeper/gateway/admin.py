@@ -1,0 +1,254 @@
+"""The admin socket: an HTTP API over a Unix socket for approvals and health. Who may open the socket may ask."""
+
+import asyncio
+import contextlib
+import errno
+import json
+import os
+import shutil
+import socket as sockets
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, override
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gatekeeper.approvals import DecisionRefused, Desk
+from gatekeeper.journal import JournalDown
+from gatekeeper.journal.statement import parse_statement
+
+BODY_LIMIT: Final = 64 << 10
+"""Bytes; a statement and its signature have a few thousand."""
+
+FOLDER_MODE: Final = 0o750
+SOCKET_UMASK: Final = 0o117
+"""Makes the socket 0660 from the moment it exists."""
+
+LONGEST_STOP: Final = 3
+"""Seconds that open requests get when the socket closes."""
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """How the gateway is: why the journal can't record (None: it can), and whether the proxy port is open."""
+
+    journal: str | None
+    listening: bool
+
+
+class HealthView(msgspec.Struct, frozen=True, kw_only=True):
+    """What `/healthz` answers; `held` counts the calls that wait for reviewers."""
+
+    status: str
+    journal: str
+    listening: bool
+    held: int
+
+
+class SignedDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a reviewer sends: the exact signed text, and the armored SSHSIG."""
+
+    statement: str
+    signature: str
+
+
+def create_admin(desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool]) -> Starlette:
+    """Build the API. `sensitive` says whether detectors find something in a reason, which is never recorded then."""
+    api = _Api(desk, health, sensitive)
+    app = Starlette(
+        routes=[
+            Route("/healthz", api.healthz),
+            Route("/v1/approvals", api.listing),
+            Route("/v1/approvals/{id}", api.one),
+            Route("/v1/approvals/{id}/decisions", api.decide, methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _http_error},
+    )
+    app.router.redirect_slashes = False  # an address is right or wrong
+    return app
+
+
+async def serve_admin(app: Starlette, socket: Path, group: str | None = None) -> "AdminServer":
+    """Serve on a Unix socket, 0660 and `group`'s; returns once it answers. Raises OSError with a text for people."""
+    listening, inode = _bind(socket, group)
+    return await AdminServer.start(app, socket, listening, inode)
+
+
+class AdminServer:
+    """A running admin socket."""
+
+    def __init__(self, server: "_Server", task: asyncio.Task[None], socket: Path, inode: int) -> None:
+        self._server = server
+        self._task = task
+        self._socket = socket
+        self._inode = inode
+
+    @classmethod
+    async def start(cls, app: Starlette, socket: Path, listening: sockets.socket, inode: int) -> "AdminServer":
+        """Begin to answer on a bound socket."""
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            http="h11",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=LONGEST_STOP,
+        )
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        await server.ready.wait()
+        return cls(server, task, socket, inode)
+
+    async def stop(self) -> None:
+        """Stop answering, and remove the socket unless another process has put its own there."""
+        self._server.should_exit = True
+        await self._task
+        with contextlib.suppress(FileNotFoundError):
+            if self._socket.stat().st_ino == self._inode:
+                self._socket.unlink()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @override
+    async def startup(self, sockets: list[sockets.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals are the gateway's
+
+
+class _Api:
+    def __init__(self, desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool]) -> None:
+        self._desk = desk
+        self._health = health
+        self._sensitive = sensitive
+
+    async def healthz(self, _request: Request) -> Response:
+        now = self._health()
+        well = now.journal is None and now.listening
+        view = HealthView(
+            status="ok" if well else "failing",
+            journal=now.journal or "ok",
+            listening=now.listening,
+            held=self._desk.held,
+        )
+        return _answer(view, 200 if well else 503)
+
+    async def listing(self, _request: Request) -> Response:
+        return _answer(self._desk.list())
+
+    async def one(self, request: Request) -> Response:
+        try:
+            return _answer(await self._desk.get(request.path_params["id"]))
+        except LookupError as error:
+            return _refuse(404, str(error.args[0]))
+        except JournalDown as error:
+            return _refuse(503, str(error))
+
+    async def decide(self, request: Request) -> Response:
+        try:
+            sent = msgspec.json.decode(await _body(request), type=SignedDecision)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return _refuse(400, 'expected {"statement": TEXT, "signature": TEXT}')
+        try:
+            statement = sent.statement.encode()
+            stated = parse_statement(statement)
+            if stated.approval != request.path_params["id"]:
+                return _refuse(403, "the statement is about another approval than the address")
+            if self._sensitive(stated.reason):
+                return _refuse(403, "the reason holds personal data or a secret: sign another, without it")
+            return _answer(await self._desk.decide(statement, sent.signature))
+        except DecisionRefused as error:
+            return _refuse(403, str(error))
+        except JournalDown as error:
+            return _refuse(503, str(error))
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise HTTPException(413, f"the body has more than {BODY_LIMIT} bytes")
+    return body
+
+
+def _answer(value: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def _refuse(status: int, why: str) -> Response:
+    return Response(json.dumps({"error": " ".join(why.split())}), status, media_type="application/json")
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "internal error")
+    return _refuse(status, detail)
+
+
+def _bind(path: Path, group: str | None) -> tuple[sockets.socket, int]:
+    _make_folder(path.parent, group)
+    _remove_stale(path)
+    listening = sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM)
+    before = os.umask(SOCKET_UMASK)
+    try:
+        listening.bind(str(path))
+        if group is not None:
+            _give_to(path, group)
+    except BaseException as error:
+        listening.close()
+        if isinstance(error, OSError) and "AF_UNIX path too long" in str(error):
+            msg = f"admin.listen: {path}: is too long for a socket; set a shorter path"
+            raise OSError(errno.ENAMETOOLONG, msg) from error
+        raise
+    finally:
+        os.umask(before)
+    return listening, path.stat().st_ino
+
+
+def _make_folder(folder: Path, group: str | None) -> None:
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    if group is not None and folder.stat().st_uid == os.geteuid():
+        _give_to(folder, group)
+
+
+def _give_to(path: Path, group: str) -> None:
+    try:
+        shutil.chown(path, group=group)
+    except (LookupError, PermissionError) as error:
+        msg = f"{path}: can't be given to group {group!r}: it must exist, and the gateway must be a member"
+        raise PermissionError(errno.EPERM, msg) from error
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket that a killed gateway left behind; never one that is answered, nor anything else."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        msg = f"admin.listen: {path}: is there and no socket; move it away or set another path"
+        raise FileExistsError(errno.EEXIST, msg)
+    with sockets.socket(sockets.AF_UNIX, sockets.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+    msg = f"admin.listen: {path}: another gateway answers there; stop it first or set another path"
+    raise OSError(errno.EADDRINUSE, msg)

@@ -1,0 +1,155 @@
+"""Serves: a Master of our own around the chain, the admin socket, and an end in order."""
+
+import asyncio
+import errno
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mitmproxy import options
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.connection import Client
+from mitmproxy.master import Master
+from mitmproxy.proxy import context
+from mitmproxy.utils import asyncio_utils
+
+from addons.chain import Chain, build_chain
+from addons.guard import abort, submit_refusal
+from addons.options import proxy_options
+from addons.parts import Parts
+from addons.state import tunnel_of
+from gatekeeper.config.check import listen_address
+from gatekeeper.exchange import Reason
+from gatekeeper.gateway import http1
+from gatekeeper.gateway.admin import Health, create_admin, serve_admin
+from gatekeeper.gateway.authority import load_authority, upstream_roots
+from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
+from gatekeeper.gateway.sweep import sweep
+from gatekeeper.masking import mask_text
+
+logger = logging.getLogger(__name__)
+
+GRACE: Final = 10.0
+"""Seconds that running exchanges get to finish once the gateway is told to stop."""
+
+
+class CannotServe(RuntimeError):
+    """The gateway can't start. The text is one line: what, where, what to do."""
+
+
+class Gateway:
+    """One process: listener, chain, admin socket. `run` returns once all is closed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.master = self._assemble()
+        self.stopping = asyncio.Event()
+        self.listening = False
+
+    async def run(
+        self, ready: Callable[[str, int], None], signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+    ) -> None:
+        """Serve until `stopping` is set or one of `signals` comes; `ready` gets the address that is bound.
+
+        Raises CannotServe; JournalDown where the journal could not be closed in order.
+        """
+        loop = asyncio.get_running_loop()
+        for number in signals:
+            loop.add_signal_handler(number, self.stopping.set)
+        limits = self._limits()
+        http1.install(limits, self._report)
+        with asyncio_utils.set_eager_task_factory():
+            config = self.parts.config
+            app = create_admin(self.parts.desk, self._health, self._sensitive)
+            admin = await serve_admin(app, config.admin_socket, config.admin.group or None)
+            try:
+                host, port = await self._listen()
+                self.listening = True
+                await self.master.running()
+                sweeping = loop.create_task(sweep(self._clients, limits, self._cut))
+                ready(host, port)
+                await self.stopping.wait()
+                sweeping.cancel()
+            finally:
+                self.listening = False
+                await self._stop()
+                await admin.stop()
+
+    def _assemble(self) -> Master:
+        config = self.parts.config
+        host, port = listen_address(config.proxy.listen)
+        master = Master(options.Options())
+        key, certificate = load_authority(config)
+        self.proxyserver = Proxyserver()
+        master.addons.add(
+            self.proxyserver, InspectedLayers(), GatewayTls(key, certificate), Chain(build_chain(self.parts))
+        )
+        master.options.update(
+            listen_host=host,
+            listen_port=port,
+            ssl_verify_upstream_trusted_ca=str(upstream_roots(config)),
+            tcp_timeout=int(config.proxy.idle_timeout),
+            **proxy_options(config),
+        )
+        return master
+
+    async def _listen(self) -> tuple[str, int]:
+        listen = self.parts.config.proxy.listen
+        if not await self.proxyserver.setup_servers():
+            causes = [server.last_exception for server in self.proxyserver.servers if server.last_exception]
+            cause = causes[0] if causes else None
+            why = _LISTEN_PROBLEMS.get(getattr(cause, "errno", None) or 0, "can't be listened on")
+            msg = f"proxy.listen: {listen}: {why}"
+            raise CannotServe(msg)
+        host, port, *_ = self.proxyserver.listen_addrs()[0]
+        return host, port
+
+    async def _stop(self) -> None:
+        """Stop listening, answer what is held, let running exchanges finish, cut the rest, close the journal."""
+        await self.proxyserver.servers.update([])
+        await self.parts.desk.close()
+        await self._until(lambda: not self._open_exchanges() and not http1.answering(self._clients()), GRACE)
+        for handler in [*self.proxyserver.connections.values()]:
+            for passage in tunnel_of(handler.client).open.values():
+                passage.exchange.error = passage.exchange.error or Reason.SHUTTING_DOWN
+            abort(handler.client)
+        await self._until(lambda: not self.proxyserver.connections, GRACE)
+        await self.master.done()
+        await self.parts.close()
+
+    async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
+        """Wait for mitmproxy's connections, which tell nobody when they end."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not reached() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(0.01)
+
+    def _open_exchanges(self) -> int:
+        return sum(len(tunnel_of(handler.client).open) for handler in self.proxyserver.connections.values())
+
+    def _limits(self) -> http1.Limits:
+        proxy = self.parts.config.proxy
+        return http1.Limits(header_bytes=proxy.header_limit, seconds=proxy.header_timeout)
+
+    def _report(self, ctx: context.Context, reason: Reason) -> None:
+        submit_refusal(self.parts, ctx.client, reason)
+
+    def _clients(self) -> list[Client]:
+        return [handler.client for handler in self.proxyserver.connections.values()]
+
+    def _cut(self, client: Client) -> None:
+        submit_refusal(self.parts, client, Reason.TOO_SLOW)
+        abort(client)
+
+    def _sensitive(self, text: str) -> bool:
+        return mask_text(self.parts.masker, text) != text
+
+    def _health(self) -> Health:
+        return Health(journal=self.parts.journal.failed, listening=self.listening)
+
+
+_LISTEN_PROBLEMS = {
+    errno.EADDRINUSE: "is taken by another program; choose another port, or stop that program",
+    errno.EACCES: "needs more rights; choose a port above 1023",
+    errno.EADDRNOTAVAIL: "is no address of this machine",
+}

@@ -1,0 +1,75 @@
+"""The journal: a transparency log in SQLite, written by one thread, verified by anyone."""
+
+from gatekeeper.journal.draft import Content, Draft, JournalDown, Recorder
+from gatekeeper.journal.entries import (
+    AbandonData,
+    Body,
+    ChunkData,
+    CloseData,
+    Data,
+    DecisionData,
+    DenyData,
+    ErrorData,
+    ExpireData,
+    HoldData,
+    OpenData,
+    PreviousData,
+    RefusedData,
+    ReleaseData,
+    RequestData,
+    RequirementData,
+    ResponseData,
+    Scalars,
+    SubjectData,
+    TargetData,
+    TimingData,
+    TruncatedData,
+    UpstreamData,
+    VerdictData,
+)
+from gatekeeper.journal.journal import Journal
+from gatekeeper.journal.leaf import Entry
+from gatekeeper.journal.reader import Reader, Recorded
+from gatekeeper.journal.refusals import RefusalLog, RefusedCall
+from gatekeeper.journal.start import Opening
+from gatekeeper.journal.verify import Report, verify_journal
+
+__all__ = [
+    "AbandonData",
+    "Body",
+    "ChunkData",
+    "CloseData",
+    "Content",
+    "Data",
+    "DecisionData",
+    "DenyData",
+    "Draft",
+    "Entry",
+    "ErrorData",
+    "ExpireData",
+    "HoldData",
+    "Journal",
+    "JournalDown",
+    "OpenData",
+    "Opening",
+    "PreviousData",
+    "Reader",
+    "Recorded",
+    "Recorder",
+    "RefusalLog",
+    "RefusedCall",
+    "RefusedData",
+    "ReleaseData",
+    "Report",
+    "RequestData",
+    "RequirementData",
+    "ResponseData",
+    "Scalars",
+    "SubjectData",
+    "TargetData",
+    "TimingData",
+    "TruncatedData",
+    "UpstreamData",
+    "VerdictData",
+    "verify_journal",
+]

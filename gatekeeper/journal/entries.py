@@ -1,0 +1,246 @@
+"""The entries of the journal, one struct for each type: what stands under `data` (JOURNAL.md, "Leaf").
+
+A struct's `kind` is its entry type. `body` fields are filled in by the writer, which encrypts and stores
+the parts of a draft and states their hashes. Fields left at UNSET are not written.
+"""
+
+from typing import ClassVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gatekeeper.exchange import Digest, Seq
+
+type HeaderPairs = tuple[tuple[str, str], ...]
+type Scalars = dict[str, str | int | list[str]]
+
+
+class Body(msgspec.Struct, frozen=True):
+    """Where the content of an entry is: `parts` are SHA-256 hex of the stored parts, `key` commits to the data key."""
+
+    key: str
+    media: str
+    parts: tuple[str, ...]
+    size: int
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """What all entries' data have in common; `kind` is the entry's `type`."""
+
+    kind: ClassVar[str]
+
+
+class SubjectData(msgspec.Struct, frozen=True):
+    """The verified subject, as recorded; `token` is the SHA-256 hex of the token."""
+
+    iss: str
+    sub: str
+    groups: tuple[str, ...]
+    workflow: str | None
+    token: str
+
+
+class TargetData(msgspec.Struct, frozen=True):
+    """Name and port of the far side."""
+
+    host: str
+    port: int
+
+
+class UpstreamData(msgspec.Struct, frozen=True):
+    """The address that was really connected to."""
+
+    ip: str
+    port: int
+
+
+class VerdictData(msgspec.Struct, frozen=True):
+    """What policy said."""
+
+    action: str
+    rule: str | None
+    reasons: tuple[str, ...]
+
+
+class TimingData(msgspec.Struct, frozen=True):
+    """First and last byte of the answer, in µs since the request."""
+
+    first: int
+    last: int
+
+
+class RequirementData(msgspec.Struct, frozen=True):
+    """One quorum: the principals that may decide, and how many of them must."""
+
+    reviewers: tuple[str, ...]
+    quorum: int
+
+
+class PreviousData(msgspec.Struct, frozen=True):
+    """The tree before this run."""
+
+    size: int
+    root: str
+
+
+class OpenData(Data, frozen=True, kw_only=True):
+    """A run of the gateway begins. `config` is SHA-256 hex of the configuration with secrets hidden."""
+
+    kind: ClassVar[str] = "open"
+
+    version: str
+    config: str
+    body: Body | None = None
+    vkey: str
+    signers: str
+    previous: PreviousData | UnsetType = UNSET
+
+
+class RefusedData(Data, frozen=True, kw_only=True):
+    """Something was refused before it became an exchange; equal ones within a minute are one entry."""
+
+    kind: ClassVar[str] = "refused"
+
+    reason: str
+    subject: str | None
+    peer: str
+    target: str | None
+    count: int
+
+
+class RequestData(Data, frozen=True, kw_only=True):
+    """A request, masked, with what was found, and what policy said. `http` is the version, `HTTP/1.1`."""
+
+    kind: ClassVar[str] = "request"
+
+    subject: SubjectData
+    method: str
+    url: str
+    http: str
+    headers: HeaderPairs
+    target: TargetData
+    body: Body | None = None
+    dialect: str
+    gen_ai: Scalars
+    findings: dict[str, int]
+    verdict: VerdictData
+    digest: Digest | UnsetType = UNSET
+    uninspected: str | UnsetType = UNSET
+
+
+class HoldData(Data, frozen=True, kw_only=True):
+    """The exchange waits for reviewers. `expires` is an instant; `excluded` null where no owner is known."""
+
+    kind: ClassVar[str] = "hold"
+
+    approval: str
+    of: str
+    rule: str
+    require: tuple[RequirementData, ...]
+    excluded: tuple[str, ...] | None
+    expires: int
+    digest: Digest
+
+
+class DecisionData(Data, frozen=True, kw_only=True):
+    """A reviewer's signed statement, exactly as signed."""
+
+    kind: ClassVar[str] = "decision"
+
+    approval: str
+    reviewer: str
+    statement: str
+    signature: str
+
+
+class ReleaseData(Data, frozen=True, kw_only=True):
+    """The held request may go: `decisions` are the seqs of the decisions that meet the quorum."""
+
+    kind: ClassVar[str] = "release"
+
+    digest: Digest
+    approval: str
+    decisions: tuple[Seq, ...]
+
+
+class DenyData(Data, frozen=True, kw_only=True):
+    """A reviewer said no."""
+
+    kind: ClassVar[str] = "deny"
+
+    approval: str
+    digest: Digest
+    decisions: tuple[Seq, ...]
+
+
+class ExpireData(Data, frozen=True, kw_only=True):
+    """Nobody decided in time."""
+
+    kind: ClassVar[str] = "expire"
+
+    approval: str
+    digest: Digest
+
+
+class AbandonData(Data, frozen=True, kw_only=True):
+    """The client left, or the rule's `wait` ran out; the approval stays open."""
+
+    kind: ClassVar[str] = "abandon"
+
+    approval: str
+    digest: Digest
+
+
+class ChunkData(Data, frozen=True, kw_only=True):
+    """A piece of a streamed answer. `n` counts from 0."""
+
+    kind: ClassVar[str] = "chunk"
+
+    n: int
+    body: Body | None = None
+
+
+class ResponseData(Data, frozen=True, kw_only=True):
+    """The answer ends here. `by` is `upstream` or `gateway`; `body` is null after chunks."""
+
+    kind: ClassVar[str] = "response"
+
+    by: str
+    status: int
+    headers: HeaderPairs
+    body: Body | None = None
+    chunks: int | UnsetType = UNSET
+    upstream: UpstreamData | None
+    findings: dict[str, int]
+    gen_ai: Scalars
+    timing: TimingData
+    uninspected: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class ErrorData(Data, frozen=True, kw_only=True):
+    """The exchange broke. `reason` is one of our own list; `side` is `client`, `upstream` or `gateway`."""
+
+    kind: ClassVar[str] = "error"
+
+    reason: str
+    upstream: UpstreamData | None
+    side: str
+    chunks: int = 0
+
+
+class TruncatedData(Data, frozen=True, kw_only=True):
+    """The gateway stopped while this exchange was open."""
+
+    kind: ClassVar[str] = "truncated"
+
+    reason: str
+    upstream: UpstreamData | None
+    side: str
+    chunks: int = 0
+
+
+class CloseData(Data, frozen=True, kw_only=True):
+    """The run ended in order."""
+
+    kind: ClassVar[str] = "close"

@@ -1,0 +1,146 @@
+"""What the journal takes in: drafts, checked, in the order of their calls, in a bounded queue to the writer."""
+
+import asyncio
+import threading
+import time
+from typing import Final
+
+import msgspec
+
+from gatekeeper.exchange import Receipt, canonical_json
+from gatekeeper.journal.draft import Draft, JournalDown
+from gatekeeper.journal.entries import CloseData, Data, OpenData
+from gatekeeper.journal.exchanges import Exchanges
+from gatekeeper.journal.files import PLAIN_LIMIT
+from gatekeeper.journal.leaf import LEAF_LIMIT
+
+ENVELOPE: Final = 1024
+"""Bytes of a leaf beside its data, ids and media type: keys, numbers, a body's hashes. At most; about 500."""
+
+GATHER: Final = 0.002
+"""Seconds that a group may wait for company, under load only (DESIGN §3 "Processes")."""
+
+LOAD: Final = 4
+"""Entries in a group from which on the journal counts as under load, and for which the next one waits."""
+
+MOST_PENDING: Final = 20_000
+"""Drafts in the queue; what comes on top is refused, so that memory stays bounded."""
+
+MOST_BYTES: Final = PLAIN_LIMIT
+"""Bytes of bodies in the queue; one body of any size that is allowed always fits into an empty one."""
+
+type Waiting = tuple[Draft, asyncio.Future[Receipt] | None]
+
+
+def check_draft(draft: Draft) -> int:
+    """Give the bytes of a draft's body; raises ValueError for a draft that has no form in the journal.
+
+    What passes here must be writable: a fault in the writer's thread ends the journal for everybody.
+    """
+    media = draft.content.media if draft.content is not None else ""
+    raw = canonical_json([draft.data, draft.exchange, draft.session, media])
+    if len(raw) + ENVELOPE >= LEAF_LIMIT:
+        msg = "an entry of 64 KiB or more does not fit into the journal"
+        raise ValueError(msg)
+    _check_scalars(draft.data)
+    if getattr(draft.data, "body", None) is not None:
+        msg = "the body of an entry is stated by the writer; give its content"
+        raise ValueError(msg)
+    return _check_content(draft)
+
+
+def _check_scalars(data: Data) -> None:
+    """Look at what comes from outside unchecked by its type: a model's figures, names of findings.
+
+    `leaf.is_plain` would look at everything, and costs ten times as much.
+    """
+    for value in msgspec.structs.astuple(data):
+        for key, scalar in value.items() if isinstance(value, dict) else [("", value)]:
+            if not key.isascii() or isinstance(scalar, float) or (isinstance(scalar, int) and abs(scalar) >= 1 << 53):
+                msg = "an entry holds a float, a number beyond 2^53 or a key beyond ASCII"
+                raise ValueError(msg)
+
+
+def _check_content(draft: Draft) -> int:
+    if draft.content is None:
+        return 0
+    if not hasattr(draft.data, "body"):
+        msg = f"a {draft.data.kind} entry has no body"
+        raise ValueError(msg)
+    if draft.session is None and not isinstance(draft.data, OpenData):
+        msg = "a body belongs to a session, under whose key it can be erased"
+        raise ValueError(msg)
+    if len(draft.content.data) > PLAIN_LIMIT:
+        msg = f"a body of more than {PLAIN_LIMIT} bytes does not fit into the journal"
+        raise ValueError(msg)
+    return len(draft.content.data)
+
+
+class Intake:
+    """The queue between the event loop and the writer's thread."""
+
+    def __init__(self) -> None:
+        self.failed: str | None = None
+        self.closed = False
+        self._changed = threading.Condition()
+        self._queue: list[Waiting] = []
+        self._bytes = 0
+        self._exchanges = Exchanges()
+        self._last = 0
+
+    @property
+    def drained(self) -> bool:
+        """Whether it is closed and everything was taken."""
+        with self._changed:
+            return self.closed and not self._queue
+
+    def put(self, draft: Draft, future: asyncio.Future[Receipt]) -> None:
+        """Queue a draft. Raises JournalDown where the journal is down, closed or behind; ValueError for a bad draft.
+
+        A draft that can't follow what its exchange has so far is a bad one: it would spoil the log for verification.
+        """
+        size = check_draft(draft)
+        with self._changed:
+            if self.failed is not None or self.closed:
+                raise JournalDown(self.failed or "the journal is closed")
+            if len(self._queue) >= MOST_PENDING or (self._queue and self._bytes + size > MOST_BYTES):
+                msg = "the journal can't keep up: its disk is too slow for so many calls"
+                raise JournalDown(msg)
+            self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
+            self._append(draft, future, size)
+
+    def close(self, future: asyncio.Future[Receipt]) -> None:
+        """Queue the end of what is still open, then `close`; nothing comes after it."""
+        with self._changed:
+            for draft in self._exchanges.truncations():
+                self._append(draft, None, 0)
+            self._append(Draft(data=CloseData()), future, 0)
+            self.closed = True
+
+    def fail(self, why: str) -> list[Waiting]:
+        """Take nothing any more; gives what was waiting."""
+        with self._changed:
+            self.failed = why
+            waiting, self._queue, self._bytes = self._queue, [], 0
+        return waiting
+
+    def take(self, patience: float | None) -> list[Waiting]:
+        """Wait for drafts, and give all there are: none where `patience` (s) ran out, or once it is closed and empty.
+
+        At once when idle; under load, that is after a group of some size, it waits up to 2 ms for company.
+        """
+        with self._changed:
+            if not self._queue and not self.closed:
+                self._changed.wait(patience)
+            if self._last >= LOAD:
+                deadline = time.monotonic() + GATHER
+                while len(self._queue) < LOAD and not self.closed and (left := deadline - time.monotonic()) > 0:
+                    self._changed.wait(left)
+            waiting, self._queue, self._bytes = self._queue, [], 0
+            self._last = len(waiting)
+        return waiting
+
+    def _append(self, draft: Draft, future: asyncio.Future[Receipt] | None, size: int) -> None:
+        self._queue.append((draft, future))
+        self._bytes += size
+        self._changed.notify()

@@ -1,0 +1,153 @@
+"""The leaf: an entry's one canonical form, and what it is read back into (JOURNAL.md, "Leaf")."""
+
+import re
+from typing import Any, Final, NoReturn
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gatekeeper.exchange import ExchangeId, Instant, Seq, SessionId, canonical_json
+from gatekeeper.journal import entries
+from gatekeeper.journal.entries import Data
+from gatekeeper.journal.merkle import Hash, leaf_hash
+
+LEAF_LIMIT: Final = 64 << 10
+"""A leaf has fewer bytes than this."""
+
+FORMAT: Final = 1
+"""`v` of every leaf."""
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are no JSON of the wanted form."""
+
+KINDS: Final[dict[str, type[Data]]] = {
+    kind.kind: kind
+    for kind in vars(entries).values()
+    if isinstance(kind, type) and issubclass(kind, Data) and kind is not Data
+}
+
+
+class Leaf(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as it stands in the log; `data` is the entry's struct, or raw JSON before it is known which."""
+
+    data: Any
+    exchange: ExchangeId | UnsetType = UNSET
+    seq: Seq
+    session: SessionId | UnsetType = UNSET
+    time: Instant
+    type: str
+    v: int = FORMAT
+
+
+class _Envelope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    data: msgspec.Raw
+    exchange: str | UnsetType = UNSET
+    seq: int
+    session: str | UnsetType = UNSET
+    time: int
+    type: str
+    v: int
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry, read. `leaf_hash` is its place in the tree."""
+
+    seq: Seq
+    time: Instant
+    kind: str
+    exchange: ExchangeId | None
+    session: SessionId | None
+    data: Data
+    leaf_hash: Hash
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+
+
+def encode_leaf(leaf: Leaf) -> bytes:
+    """Give the canonical bytes; raises ValueError for text that has no canonical form."""
+    return canonical_json(leaf)
+
+
+def decode_leaf(raw: bytes) -> Entry:
+    """Read a leaf into its entry; raises ValueError for what is not exactly a leaf of this version."""
+    if len(raw) >= LEAF_LIMIT:
+        msg = "a leaf of 64 KiB or more"
+        raise ValueError(msg)
+    try:
+        envelope = _ENVELOPE.decode(raw)
+    except UNREADABLE as error:
+        msg = "a leaf that is not of the form"
+        raise ValueError(msg) from error
+    kind = KINDS.get(envelope.type)
+    if envelope.v != FORMAT or kind is None:
+        msg = "an entry of a type or version that this verifier does not know"
+        raise ValueError(msg)
+    try:
+        data = msgspec.json.decode(envelope.data, type=kind)
+    except UNREADABLE as error:
+        msg = f"a {envelope.type} entry that lacks what its type must have"
+        raise ValueError(msg) from error
+    return Entry(
+        seq=Seq(envelope.seq),
+        time=Instant(envelope.time),
+        kind=envelope.type,
+        exchange=None if envelope.exchange is UNSET else ExchangeId(envelope.exchange),
+        session=None if envelope.session is UNSET else SessionId(envelope.session),
+        data=data,
+        leaf_hash=leaf_hash(raw),
+    )
+
+
+def decode_place(raw: bytes) -> tuple[str, ExchangeId | None, SessionId | None]:
+    """Read type, exchange and session only, five times as fast; raises ValueError."""
+    try:
+        envelope = _ENVELOPE.decode(raw)
+    except UNREADABLE as error:
+        msg = "a leaf that is not of the form"
+        raise ValueError(msg) from error
+    exchange = None if envelope.exchange is UNSET else ExchangeId(envelope.exchange)
+    return envelope.type, exchange, None if envelope.session is UNSET else SessionId(envelope.session)
+
+
+def is_canonical(raw: bytes) -> bool:
+    """Whether bytes are the canonical form of what they say (RFC 8785), without floats or keys given twice."""
+    try:
+        return is_plain(raw) and canonical_json(msgspec.json.decode(raw)) == raw
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+
+
+def is_plain(raw: bytes) -> bool:
+    """Whether JSON has no floats, no integers beyond 2^53 and no keys beyond ASCII; raises msgspec.DecodeError."""
+    try:
+        value = _WITHOUT_FLOATS.decode(raw)
+        # Walking the value costs six times as much as decoding it, and few leaves have anything to look at.
+        return (raw.isascii() and _LONG_NUMBER.search(raw) is None) or _plain(value)
+    except (_Float, RecursionError):
+        return False
+
+
+class _Float(ArithmeticError):
+    """A float was met."""
+
+
+def _refuse_float(lexeme: str) -> NoReturn:
+    raise _Float(lexeme)
+
+
+_WITHOUT_FLOATS: Final = msgspec.json.Decoder(float_hook=_refuse_float)
+# A number in compact JSON comes first, or after one of these; so the hex in strings is not looked at.
+_LONG_NUMBER: Final = re.compile(rb"(?:^|[:,\[-])\d{16}")
+
+
+def _plain(value: object) -> bool:
+    match value:
+        case dict():
+            return all(key.isascii() and _plain(inner) for key, inner in value.items())
+        case list():
+            return all(_plain(inner) for inner in value)
+        case int():
+            return abs(value) < 1 << 53
+        case _:
+            return True

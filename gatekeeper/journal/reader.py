@@ -1,0 +1,82 @@
+"""Reads a journal, beside its writer or long after, for people and for replay. It verifies nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from gatekeeper.exchange import Seq, SessionId
+from gatekeeper.journal.bodies import CONTENT, TIMELINE, open_part
+from gatekeeper.journal.entries import Body
+from gatekeeper.journal.files import JournalFiles
+from gatekeeper.journal.keys import KeyReader
+from gatekeeper.journal.leaf import Entry, decode_leaf
+from gatekeeper.journal.store import LogStore
+
+type Timeline = tuple[tuple[int, int], ...]
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A body, decrypted: masked bytes, their media type, and for chunks their [µs since the request, bytes so far]."""
+
+    media: str
+    data: bytes
+    timeline: Timeline | None
+
+
+class Reader:
+    """Entries and bodies of a journal; without `keys`, entries only. Raises FileNotFoundError where there is none."""
+
+    def __init__(self, folder: Path, keys: Path | None) -> None:
+        self._store = LogStore.for_reading(JournalFiles(folder))
+        self._keys = KeyReader(keys / "keys.db") if keys is not None else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> int:
+        """The number of entries that the newest checkpoint covers."""
+        newest = self._store.newest_note()
+        return newest[0] if newest else 0
+
+    def entries(self, start: int, stop: int) -> Iterator[Entry]:
+        """Give the entries in [start, stop), in order; raises ValueError for one that can't be read."""
+        return (decode_leaf(raw) for _, raw in self._store.leaves(start, stop))
+
+    def entry(self, seq: int) -> Entry:
+        """Give one entry; raises LookupError where there is none."""
+        raw = self._store.leaf(seq)
+        if raw is None:
+            msg = f"the journal has no entry {seq}"
+            raise LookupError(msg)
+        return decode_leaf(raw)
+
+    def content(self, entry: Entry) -> Recorded | None:
+        """Give an entry's body; None where it has none or its key is gone. Raises ValueError where it is damaged."""
+        body: Body | None = getattr(entry.data, "body", None)
+        key = self._keys.get(body.key) if body is not None and self._keys is not None else None
+        if body is None or key is None:
+            return None
+        parts = {part: open_part(entry.seq, part, stored, key) for part, stored in self._store.parts(entry.seq)}
+        timeline = msgspec.json.decode(parts[TIMELINE], type=Timeline) if TIMELINE in parts else None
+        return Recorded(body.media, parts.get(CONTENT, b""), timeline)
+
+    def sessions(self) -> Iterator[tuple[SessionId, Seq, Seq]]:
+        """Give each session with the seqs of its first and last entry, in order of their first."""
+        found: dict[SessionId, tuple[Seq, Seq]] = {}
+        for entry in self.entries(0, self.size):
+            if entry.session is not None:
+                first = found[entry.session][0] if entry.session in found else entry.seq
+                found[entry.session] = first, entry.seq
+        return ((session, *seqs) for session, seqs in found.items())
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._store.close()
+        if self._keys is not None:
+            self._keys.close()

@@ -1,0 +1,195 @@
+"""The one owner of `journal.db`: its schema, its transactions, and reads of the tree (JOURNAL.md, "Files")."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import Final, Self
+
+import msgspec
+
+from gatekeeper.journal.files import JournalFiles, open_database, open_for_reading
+from gatekeeper.journal.leaf import Entry, decode_leaf
+from gatekeeper.journal.merkle import Frontier, FullTile, Hash, leaf_hash, split_tile
+
+SCHEMA: Final = {
+    "meta": "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    "entry": "CREATE TABLE entry (seq INTEGER PRIMARY KEY, leaf BLOB NOT NULL) STRICT",
+    "body": "CREATE TABLE body (seq INTEGER NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY (seq, part)) STRICT",
+    "tile": "CREATE TABLE tile (level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL,"
+    " PRIMARY KEY (level, n)) STRICT",
+    "checkpoint": "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
+}
+USER_VERSION: Final = 1
+WAL_PAGES: Final = 256
+"""`wal_autocheckpoint`: a small WAL, so that a crash leaves little to replay."""
+
+SLICE: Final = 1000
+"""Rows of one read: a reader that holds a snapshot longer would keep the WAL from being taken in."""
+
+
+class Group(msgspec.Struct, frozen=True):
+    """What one transaction commits."""
+
+    leaves: list[tuple[int, bytes]]
+    bodies: list[tuple[int, int, bytes]]
+    tiles: list[FullTile]
+    size: int
+    note: str
+    dropped: int | None
+    """The size of a checkpoint that is not kept, or None."""
+
+
+class LogStore:
+    """`journal.db`, read or written."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+
+    @classmethod
+    def for_writing(cls, files: JournalFiles) -> Self:
+        """Open or make the file; a new one has no tables yet."""
+        database = open_database(files.log)
+        database.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+        return cls(database)
+
+    @classmethod
+    def for_reading(cls, files: JournalFiles) -> Self:
+        """Open beside the writer, or in a folder that can't be written; raises FileNotFoundError."""
+        return cls(open_for_reading(files.log))
+
+    def create(self, meta: dict[str, str], group: Group) -> None:
+        """Write the first transaction: tables, `meta`, `open` and its checkpoint."""
+        with self._transaction():
+            for statement in SCHEMA.values():
+                self.database.execute(statement)
+            self.database.execute(f"PRAGMA user_version={USER_VERSION}")
+            self.database.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
+            self._insert(group)
+
+    def commit(self, group: Group) -> None:
+        """Write one group durably."""
+        with self._transaction():
+            self._insert(group)
+
+    def is_empty(self) -> bool:
+        """Whether the file has no tables: nothing was ever committed to it."""
+        (count,) = self.database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return bool(count == 0)
+
+    def meta(self) -> dict[str, str]:
+        """Give all of `meta`."""
+        return dict(self.database.execute("SELECT key, value FROM meta"))
+
+    def size(self) -> int:
+        """Give the number of entries."""
+        (last,) = self.database.execute("SELECT max(seq) FROM entry").fetchone()
+        return 0 if last is None else int(last) + 1
+
+    def leaf(self, seq: int) -> bytes | None:
+        """Give one leaf, or None."""
+        row = self.database.execute("SELECT leaf FROM entry WHERE seq = ?", [seq]).fetchone()
+        return row[0] if row else None
+
+    def last_opening(self) -> int:
+        """Give the seq of the newest `open`, or 0."""
+        row = self.database.execute(
+            "SELECT seq FROM entry WHERE substr(leaf, -?) = ? ORDER BY seq DESC LIMIT 1", _ending("open")
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def last_entry(self) -> Entry:
+        """Give the newest entry; raises ValueError where there is none that can be read."""
+        row = self.database.execute("SELECT leaf FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+        if row is None:
+            msg = "the log has no entries"
+            raise ValueError(msg)
+        return decode_leaf(row[0])
+
+    def leaves(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Give (seq, leaf) in order, in short reads."""
+        at = start
+        while at < stop:
+            rows = self.database.execute(
+                "SELECT seq, leaf FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq LIMIT ?", [at, stop, SLICE]
+            ).fetchall()
+            if not rows:
+                return
+            yield from rows
+            at = rows[-1][0] + 1
+
+    def parts(self, seq: int) -> list[tuple[int, bytes]]:
+        """Give the stored parts of an entry's body, in order."""
+        return self.database.execute("SELECT part, data FROM body WHERE seq = ? ORDER BY part", [seq]).fetchall()
+
+    def released(self) -> Iterator[bytes]:
+        """Give the leaves of the `release` entries."""
+        for (leaf,) in self.database.execute("SELECT leaf FROM entry WHERE substr(leaf, -?) = ?", _ending("release")):
+            yield leaf
+
+    def newest_note(self) -> tuple[int, str] | None:
+        """Give size and note of the newest checkpoint."""
+        row = self.database.execute("SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
+        return (row[0], row[1]) if row else None
+
+    def notes(self, start: int, stop: int) -> list[tuple[int, str]]:
+        """Give the checkpoints over sizes in [start, stop), smallest first."""
+        return self.database.execute(
+            "SELECT size, note FROM checkpoint WHERE size >= ? AND size < ? ORDER BY size", [start, stop]
+        ).fetchall()
+
+    def tile_row(self, level: int, n: int) -> bytes:
+        """Give a tile's hashes as they are stored; nothing where it is missing."""
+        row = self.database.execute("SELECT hashes FROM tile WHERE level = ? AND n = ?", [level, n]).fetchone()
+        return row[0] if row is not None and isinstance(row[0], bytes) else b""
+
+    def frontier(self, size: int) -> Frontier:
+        """Build the right edge of the tree over the first `size` entries; raises ValueError where tiles are missing."""
+        return Frontier.load(size, self._leaf_hashes, self._tile)
+
+    def empty_wal(self) -> None:
+        """Take the WAL into the file and truncate it, as far as readers let it."""
+        self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.database.close()
+
+    def _leaf_hashes(self, start: int, stop: int) -> Sequence[Hash]:
+        return [leaf_hash(leaf) for _, leaf in self.leaves(start, stop)]
+
+    def _tile(self, level: int, n: int) -> Sequence[Hash]:
+        return split_tile(self.tile_row(level, n))
+
+    def _insert(self, group: Group) -> None:
+        execute = self.database.executemany
+        execute("INSERT INTO entry VALUES (?, ?)", group.leaves)
+        execute("INSERT INTO body VALUES (?, ?, ?)", group.bodies)
+        execute("INSERT INTO tile VALUES (?, ?, ?)", group.tiles)
+        self.database.execute("INSERT INTO checkpoint VALUES (?, ?)", [group.size, group.note])
+        if group.dropped is not None:
+            self.database.execute("DELETE FROM checkpoint WHERE size = ?", [group.dropped])
+
+    def _transaction(self) -> "_Transaction":
+        return _Transaction(self.database)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK where something is raised in between."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is None:
+            self._database.execute("COMMIT")
+        elif self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+
+
+def _ending(kind: str) -> tuple[int, bytes]:
+    """Give what every leaf of a type ends with, since its keys are sorted, and the length of that."""
+    ending = f',"type":"{kind}","v":1}}'.encode()
+    return len(ending), ending

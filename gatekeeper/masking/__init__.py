@@ -1,0 +1,21 @@
+"""Masking: finds personal data and secrets in traffic, and masks them, in whole messages and in streams."""
+
+from gatekeeper.masking.detector import Span
+from gatekeeper.masking.encoding import decode_body
+from gatekeeper.masking.faults import BodyTooLarge, UnknownEncoding, UnreadableBody
+from gatekeeper.masking.masker import Inspected, Masker, find_spans, mask_text
+from gatekeeper.masking.stream import StreamMasker, stream_masker
+
+__all__ = [
+    "BodyTooLarge",
+    "Inspected",
+    "Masker",
+    "Span",
+    "StreamMasker",
+    "UnknownEncoding",
+    "UnreadableBody",
+    "decode_body",
+    "find_spans",
+    "mask_text",
+    "stream_masker",
+]

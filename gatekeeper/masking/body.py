@@ -1,0 +1,162 @@
+"""What a body is, by what it says it is and by what it looks like, and how it is read."""
+
+import codecs
+import re
+from typing import Final
+
+import msgspec
+
+from gatekeeper.masking.document import Composite, Document
+from gatekeeper.masking.events import chunks_document, event_document, ndjson_document
+from gatekeeper.masking.faults import UnreadableBody
+from gatekeeper.masking.form import form_document
+from gatekeeper.masking.json_body import json_document
+from gatekeeper.masking.multipart import Part, read_parts
+from gatekeeper.masking.scanner import Scanner, Work
+from gatekeeper.masking.strand import Leaf, Strand, hits
+from gatekeeper.masking.view import View
+
+_CHARSET: Final = re.compile(r"(?i);\s*charset\s*=\s*\"?([^\s;\"]*)")
+_CHARSETS: Final = {
+    "utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "ascii": "utf-8",
+    "iso-8859-1": "latin-1", "latin-1": "latin-1", "latin1": "latin-1", "windows-1252": "cp1252", "cp1252": "cp1252",
+    "utf-16": "utf-16", "utf-32": "utf-32",
+}  # fmt: skip
+# The longer mark first: UTF-32's begins like UTF-16's.
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_JSON: Final = re.compile(r"(?i)[^/;]+/(?:[^;]*\+)?json\s*(?:;|$)")
+_NDJSON: Final = re.compile(r"(?i)[^/;]+/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|stream\+json)\s*(?:;|$)")
+_EVENTS_LOOK: Final = re.compile(r"\ufeff?(?:data|event|id|retry)?:")
+
+NOT_TEXT: Final = "the body is not text"
+PART_NOT_TEXT: Final = "a part of the body is not text"
+
+
+class Body(msgspec.Struct, frozen=True):
+    """A body, read. `uninspected` says why where it, or a part of it, can't be."""
+
+    document: Document | Composite
+    uninspected: str | None = None
+
+
+def read_body(scanner: Scanner, raw: bytes, media: str, work: Work) -> Body:
+    """Read a decoded body of content type `media`; raises UnreadableBody."""
+    if media[:10].lower() == "multipart/":
+        return _multipart(scanner, raw, media, work)
+    decoded = _decoded(raw, media)
+    if decoded is None:
+        return Body(Document(raw=raw, text="", charset="utf-8", read=tuple), NOT_TEXT)
+    return Body(_document(scanner, raw, *decoded, media, work))
+
+
+def _document(scanner: Scanner, raw: bytes, text: str, charset: str, media: str, work: Work) -> Document:
+    kind = media.partition(";")[0].strip().lower()
+    if _NDJSON.match(media):
+        return ndjson_document(scanner, raw, text, charset, work)
+    if _JSON.match(media):
+        if text.lstrip("\ufeff \t\r\n")[:1] == "[" and '"candidates"' in text:
+            return chunks_document(scanner, raw, text, charset, work)
+        return json_document(scanner, raw, text, charset, work)
+    if kind == "text/event-stream":
+        return event_document(scanner, raw, text, charset, work)
+    if kind == "application/x-www-form-urlencoded" and not _looks_like_json(text):
+        return form_document(scanner, raw, text, charset, work)
+    return _by_looks(scanner, raw, text, charset, work)
+
+
+def _by_looks(scanner: Scanner, raw: bytes, text: str, charset: str, work: Work) -> Document:
+    """Read what doesn't say what it is, or lies: as what it can be parsed as."""
+    if _looks_like_json(text):
+        for reader in (json_document, ndjson_document):
+            try:
+                return reader(scanner, raw, text, charset, work)
+            except UnreadableBody:
+                work.spend(0)  # out of work: it isn't the form that is wrong
+    if _EVENTS_LOOK.match(text):
+        try:
+            return event_document(scanner, raw, text, charset, work)
+        except UnreadableBody:
+            work.spend(0)
+    found = hits(scanner, [Strand((Leaf(View(text), 0),))], work)
+    return Document(raw=raw, text=text, charset=charset, hits=found, read=lambda: (text,))
+
+
+def _looks_like_json(text: str) -> bool:
+    return text[:256].lstrip("\ufeff \t\r\n")[:1] in {"{", "[", '"'}
+
+
+def _decoded(raw: bytes, media: str) -> tuple[str, str] | None:
+    """Decode text; None for what is no text. Raises UnreadableBody for a character set that is unknown or wrong."""
+    declared = _CHARSET.search(media)
+    charset = _CHARSETS.get(declared[1].lower()) if declared else "utf-8"
+    if charset is None:
+        msg = "its character set is not one of UTF-8, UTF-16, UTF-32, ISO-8859-1, Windows-1252"
+        raise UnreadableBody(msg)
+    charset = next((name for mark, name in _MARKS if raw.startswith(mark)), charset)
+    try:
+        if charset in {"utf-16", "utf-32"}:
+            raise UnreadableBody(_WITHOUT_MARK)
+        text, charset = _text(raw, charset)
+    except UnicodeDecodeError:
+        if declared or _must_be_text(media):
+            msg = f"it is not {charset.upper()} text"
+            raise UnreadableBody(msg) from None  # the cause holds the body
+        return None
+    if "\0" in text:
+        if _must_be_text(media):
+            msg = "it is text with NUL characters"
+            raise UnreadableBody(msg)
+        return None
+    return text, charset
+
+
+def _text(raw: bytes, charset: str) -> tuple[str, str]:
+    """Decode; what says that it has one byte a character and is UTF-8 all the same is read as what it is."""
+    if charset in {"latin-1", "cp1252"}:
+        try:
+            return raw.decode(), "utf-8"
+        except UnicodeDecodeError:
+            pass
+    return raw.decode(charset), charset
+
+
+_WITHOUT_MARK: Final = "it is UTF-16 or UTF-32 text without a byte order mark"
+
+
+def _must_be_text(media: str) -> bool:
+    kind = media.partition(";")[0].strip().lower()
+    structured = bool(_JSON.match(media) or _NDJSON.match(media))
+    return structured or kind in {"text/event-stream", "application/x-www-form-urlencoded"}
+
+
+def _multipart(scanner: Scanner, raw: bytes, media: str, work: Work) -> Body:
+    pieces: list[bytes | Document] = []
+    at = 0
+    readable = True
+    for part in read_parts(raw, media):
+        head = raw[slice(*part.head)]
+        head_text = head.decode("latin-1")
+        found = hits(scanner, [Strand((Leaf(View(head_text), 0),))], work)
+        document = _part(scanner, raw[slice(*part.content)], part, work)
+        readable = readable and document is not None
+        pieces += [
+            raw[at : part.head[0]],
+            Document(raw=head, text=head_text, charset="latin-1", hits=found, read=tuple),
+            raw[part.head[1] : part.content[0]],
+            document or raw[slice(*part.content)],
+        ]
+        at = part.content[1]
+    pieces.append(raw[at:])
+    return Body(Composite(raw, tuple(pieces)), None if readable else PART_NOT_TEXT)
+
+
+def _part(scanner: Scanner, content: bytes, part: Part, work: Work) -> Document | None:
+    if part.encoded or part.media[:10].lower() == "multipart/":
+        return None
+    decoded = _decoded(content, part.media)
+    return _document(scanner, content, *decoded, part.media, work) if decoded else None

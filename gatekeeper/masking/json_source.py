@@ -1,0 +1,143 @@
+"""JSON as it was written: checked, and taken apart into leaves that know their place."""
+
+import functools
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, Never
+
+import msgspec
+
+from gatekeeper.masking.channel import json_escaped
+from gatekeeper.masking.faults import UnreadableBody
+from gatekeeper.masking.strand import Leaf
+from gatekeeper.masking.view import json_string
+
+type Path = tuple[str | int, ...]
+type Json = Any  # what a body holds: walked by path, never trusted for its shape
+
+MAX_NESTING: Final = 500
+"""Containers in containers; paths are as long as they are deep."""
+
+_SAFE_DIGITS: Final = 18  # Python refuses to read integers of thousands of digits, and nobody computes with these
+
+STRING: Final = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|-?\d[\d.eE+-]*')
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_NUMBER_START: Final = frozenset("-0123456789")
+
+
+class JsonLeaf(msgspec.Struct, frozen=True):
+    """A key, a string or a number: its path, and its place with quotes taken off."""
+
+    kind: str
+    path: Path
+    start: int
+    end: int
+
+
+def parse_json(text: str) -> Json:
+    """Check JSON strictly: one value, no duplicate keys, no NaN. Numbers that are large or no integers may be text.
+
+    Raises UnreadableBody.
+    """
+    try:
+        value = msgspec.json.decode(text)
+        # What was written without spaces and comes back the same held no key twice.
+        if msgspec.json.encode(value) == text.encode():
+            return value
+    except (ValueError, RecursionError):
+        pass  # a number or an escape that msgspec doesn't take, or no JSON at all: read strictly below
+    try:
+        return json.loads(
+            text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_lexeme, parse_float=_lexeme
+        )
+    except RecursionError:
+        msg = "its JSON is nested too deep"
+    except json.JSONDecodeError:
+        msg = "it is not valid JSON"
+    raise UnreadableBody(msg)  # without its cause, which holds the body
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        msg = "its JSON has a key twice in one object"
+        raise UnreadableBody(msg)
+    return table
+
+
+def _no_constant(_: str) -> Never:
+    msg = "it is not valid JSON"
+    raise UnreadableBody(msg)
+
+
+def _lexeme(number: str) -> int | str:
+    return int(number) if len(number) <= _SAFE_DIGITS and number.removeprefix("-").isdecimal() else number
+
+
+def json_leaves(text: str, start: int = 0) -> Iterator[JsonLeaf]:
+    """Take valid JSON apart, in order; linear."""
+    containers: list[tuple[Path, bool]] = []
+    path: Path = ()
+    in_object = expects_key = False
+    key: str | int = ""
+    for match in _TOKEN.finditer(text, start):
+        begin, end = match.span()
+        char = text[begin]
+        if char == '"':
+            if expects_key:
+                key = json_string(text[begin + 1 : end - 1]).text
+                expects_key = False
+                yield JsonLeaf("key", path, begin + 1, end - 1)
+            else:
+                yield JsonLeaf("string", (*path, key) if containers else (), begin + 1, end - 1)
+        elif char == ",":
+            expects_key = in_object
+            if not in_object:
+                key = key + 1 if isinstance(key, int) else 0
+        elif char in "{[":
+            if len(containers) == MAX_NESTING:
+                msg = "its JSON is nested too deep"
+                raise UnreadableBody(msg)
+            inner = (*path, key) if containers else ()
+            containers.append((path, in_object))
+            path, in_object = inner, char == "{"
+            expects_key, key = in_object, "" if in_object else 0
+        elif char in "}]":
+            key = path[-1] if path else ""
+            path, in_object = containers.pop()
+            expects_key = False
+        elif char in _NUMBER_START:
+            yield JsonLeaf("number", (*path, key) if containers else (), begin, end)
+
+
+def only_string(text: str, path: Path) -> tuple[int, int] | None:
+    """Find the string at `path` of valid JSON where its key stands there once; None where it doesn't.
+
+    A key's own quotes never stand within a string, where they would be escaped. Where letters are escaped,
+    the key could be spelled in another way.
+    """
+    if "\\u00" in text:
+        return None
+    places = list(itertools.islice(re.finditer(rf'"{re.escape(str(path[-1]))}"\s*:\s*(?=")', text), 2))
+    if len(places) != 1 or (string := STRING.match(text, places[0].end())) is None:
+        return None
+    return string.span(1)
+
+
+def leaf_of(text: str, leaf: JsonLeaf) -> Leaf:
+    """Give a leaf's text, as it is meant, with its place."""
+    return Leaf(json_string(text[leaf.start : leaf.end]), leaf.start, json_escaped)
+
+
+def key_words(path: Path) -> str:
+    """Spell the last two keys as words, as they stand to the left of a value: `customer ssn: `."""
+    keys = [step for step in path[-4:] if isinstance(step, str)][-2:]
+    return f"{' '.join(map(_words, keys))}: " if keys else ""
+
+
+@functools.lru_cache(maxsize=4096)
+def _words(key: str) -> str:
+    return " ".join(_WORD.findall(key))

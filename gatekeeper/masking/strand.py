@@ -1,0 +1,123 @@
+"""Texts as they lie in a document: a strand is one text, whole or in pieces, each with its place."""
+
+import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from gatekeeper.masking.channel import Channel, Found, as_is
+from gatekeeper.masking.detector import Span
+from gatekeeper.masking.scanner import Scanner, Work
+from gatekeeper.masking.view import View, fold, json_text
+
+_PLAIN_WORK: Final = 1 << 40
+
+type Segment = tuple[int, int]
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """A piece of text at `start` of a document, as `view` reads it; `written` writes a replacement there."""
+
+    view: View
+    start: int
+    written: Callable[[str], str] = as_is
+
+    def segment(self, start: int, end: int) -> Segment:
+        """Give the place in the document of a part of the text."""
+        begin, stop = self.view.source(start, end)
+        return self.start + begin, self.start + stop
+
+
+class Strand(msgspec.Struct, frozen=True):
+    """One text: its leaves in order, and what stands to the left of it (the words of a key)."""
+
+    leaves: tuple[Leaf, ...]
+    left: str = ""
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A value in a document. The first segment gets the replacement, the others are taken out."""
+
+    entity: str
+    value: str
+    segments: tuple[Segment, ...]
+    written: Callable[[str], str]
+
+
+def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]:
+    """Find what is in one whole text."""
+    if not could_hit(scanner, left + text):
+        return []
+    return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
+
+
+def could_hit(scanner: Scanner, text: str) -> bool:
+    """Ask the gate, about the text as it stands and, where it has escapes, as they mean."""
+    if scanner.passes(fold(text).text):
+        return True
+    return "\\" in text and scanner.passes(fold(json_text(text).text).text)
+
+
+def spans_of(scanner: Scanner, text: str) -> list[Span]:
+    """Find what detectors see in plain text: code points, end exclusive."""
+    return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
+
+
+def hits(scanner: Scanner, strands: Iterable[Strand], work: Work) -> tuple[Hit, ...]:
+    """Find what is in the strands; where strands share a place, what an earlier one found there stays."""
+    taken = _Taken()
+    found: list[Hit] = []
+    for strand in strands:
+        for hit in _strand_hits(scanner, strand, work):
+            segments = tuple(free for segment in hit.segments for free in taken.take(*segment))
+            found += [msgspec.structs.replace(hit, segments=segments)] if segments else []
+    return tuple(found)
+
+
+class _Taken:
+    """Places in which something was found already: disjoint, in order."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def take(self, start: int, end: int) -> list[Segment]:
+        """Give what is free of a place, and take it."""
+        first = bisect.bisect_right(self._ends, start)
+        last = bisect.bisect_left(self._starts, end)
+        inner = list(zip(self._starts[first:last], self._ends[first:last], strict=True))
+        edges = [start, *(edge for place in inner for edge in place), end]
+        free = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
+        if inner:
+            start, end = min(start, inner[0][0]), max(end, inner[-1][1])
+        self._starts[first:last], self._ends[first:last] = [start], [end]
+        return free
+
+
+def _strand_hits(scanner: Scanner, strand: Strand, work: Work) -> Iterator[Hit]:
+    if len(strand.leaves) == 1:
+        leaf = strand.leaves[0]
+        for found in find(scanner, leaf.view.text, work, strand.left):
+            yield Hit(found.entity, found.value, (leaf.segment(found.start, found.end),), _both(leaf, found))
+        return
+    at = first = 0
+    starts = [at := at + size for size in (0, *(len(leaf.view.text) for leaf in strand.leaves[:-1]))]
+    for found in find(scanner, "".join(leaf.view.text for leaf in strand.leaves), work, strand.left):
+        while first + 1 < len(starts) and starts[first + 1] <= found.start:
+            first += 1
+        segments = tuple(_segments(strand.leaves[first:], starts[first:], found))
+        yield Hit(found.entity, found.value, segments, _both(strand.leaves[first], found))
+
+
+def _segments(leaves: Sequence[Leaf], starts: Sequence[int], found: Found) -> Iterator[Segment]:
+    for leaf, offset in zip(leaves, starts, strict=True):
+        if offset >= found.end:
+            return
+        start, end = max(found.start - offset, 0), min(found.end - offset, len(leaf.view.text))
+        if start < end:
+            yield leaf.segment(start, end)
+
+
+def _both(leaf: Leaf, found: Found) -> Callable[[str], str]:
+    return lambda text: leaf.written(found.written(text))

@@ -1,0 +1,189 @@
+"""What a rule asks beside the host, compiled: one condition for each of its keys. Pure.
+
+A condition that holds says so with words of the rule's own, never of the request's: reasons are recorded
+as they stand, and a path or a prompt may hold what must not be.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import re2
+
+from gatekeeper.config import ConfigError, RuleConfig
+from gatekeeper.exchange import Exchange, Finding, RuleName, Subject
+from gatekeeper.policy.globs import Glob
+
+FINDINGS_SHOWN: Final = 8
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """All that rules look at, established: what an exchange lacks is an error before any rule is asked."""
+
+    host: str
+    port: int
+    method: str
+    path: str
+    subject: Subject
+    findings: tuple[Finding, ...]
+    prompt: tuple[str, ...]
+    matched: frozenset[RuleName]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One key of a rule. `holds` gives the reason, empty where it is not worth naming, or None for no."""
+
+    key: str
+    wanted: str
+    holds: Callable[[Facts], str | None]
+    got: Callable[[Facts], str]
+
+
+def facts_of(x: Exchange, matched: frozenset[RuleName]) -> Facts:
+    """Take the facts from an exchange; raises ValueError for one that has not been established yet."""
+    if x.subject is None or x.target is None or x.request is None or x.summary is None or x.findings is None:
+        msg = "an exchange is judged only with subject, target, request, summary and findings"
+        raise ValueError(msg)
+    return Facts(
+        x.target.host,
+        x.target.port,
+        x.request.method,
+        x.request.path,
+        x.subject,
+        x.findings,
+        x.summary.prompt,
+        matched,
+    )
+
+
+def conditions(number: int, rule: RuleConfig, ports: frozenset[int]) -> Iterator[Condition]:
+    """Compile the rule of that number, what is cheap first; raises ConfigError, which names the key."""
+    yield _ports(rule, ports)
+    if rule.methods:
+        yield _methods(rule)
+    if rule.subjects:
+        yield _subjects(rule)
+    if rule.groups:
+        yield _groups(rule)
+    if rule.workflows:
+        yield _workflows(rule)
+    if rule.paths:
+        yield _paths(rule)
+    if rule.findings:
+        yield _findings(rule)
+    if rule.match:
+        yield _match(rule)
+    if rule.prompt:
+        yield _prompt(number, rule)
+
+
+def _ports(rule: RuleConfig, ports: frozenset[int]) -> Condition:
+    wanted = frozenset(rule.ports) or ports
+
+    def holds(facts: Facts) -> str | None:
+        if facts.port not in wanted:
+            return None
+        return f"port {facts.port}" if rule.ports else ""
+
+    key = "ports" if rule.ports else "egress.ports"
+    return Condition(key, ", ".join(map(str, sorted(wanted))), holds, lambda facts: str(facts.port))
+
+
+def _methods(rule: RuleConfig) -> Condition:
+    reasons = {method: f"method {method}" for method in rule.methods}
+    return Condition(
+        "methods", _listed(rule.methods), lambda facts: reasons.get(facts.method), lambda facts: facts.method
+    )
+
+
+def _subjects(rule: RuleConfig) -> Condition:
+    first = _first_glob("subject", rule.subjects)
+    return Condition(
+        "subjects", _listed(rule.subjects), lambda facts: first(facts.subject.sub), lambda facts: facts.subject.sub
+    )
+
+
+def _groups(rule: RuleConfig) -> Condition:
+    wanted = frozenset(rule.groups)
+
+    def holds(facts: Facts) -> str | None:
+        return next((f"group {group}" for group in facts.subject.groups if group in wanted), None)
+
+    return Condition("groups", _listed(rule.groups), holds, lambda facts: _listed(facts.subject.groups) or "none")
+
+
+def _workflows(rule: RuleConfig) -> Condition:
+    reasons: dict[str | None, str] = {workflow: f"workflow {workflow}" for workflow in rule.workflows}
+    return Condition(
+        "workflows",
+        _listed(rule.workflows),
+        lambda facts: reasons.get(facts.subject.workflow),
+        lambda facts: facts.subject.workflow or "none",
+    )
+
+
+def _paths(rule: RuleConfig) -> Condition:
+    first = _first_glob("path", rule.paths)
+    return Condition("paths", _listed(rule.paths), lambda facts: first(facts.path), lambda facts: facts.path)
+
+
+def _findings(rule: RuleConfig) -> Condition:
+    wanted = frozenset(rule.findings)
+
+    def holds(facts: Facts) -> str | None:
+        return next((f"finding {found.entity}" for found in facts.findings if found.entity in wanted), None)
+
+    def got(facts: Facts) -> str:
+        return _listed(tuple(sorted({found.entity for found in facts.findings}))[:FINDINGS_SHOWN]) or "none"
+
+    return Condition("findings", _listed(rule.findings), holds, got)
+
+
+def _match(rule: RuleConfig) -> Condition:
+    """Look up what the filter expression said; it is evaluated outside, where the flow is."""
+    name = RuleName(rule.name)
+    return Condition(
+        "match", rule.match, lambda facts: "filter expression" if name in facts.matched else None, lambda _: "no match"
+    )
+
+
+def _prompt(number: int, rule: RuleConfig) -> Condition:
+    patterns = tuple(_pattern(f"rules[{number}].prompt[{n}]", text) for n, text in enumerate(rule.prompt))
+
+    def holds(facts: Facts) -> str | None:
+        for text in facts.prompt:
+            data = text.encode("utf-8", "replace")
+            for n, pattern in enumerate(patterns):
+                if pattern.search(data):
+                    return f"prompt pattern {n}"
+        return None
+
+    return Condition("prompt", _listed(rule.prompt), holds, lambda facts: f"{len(facts.prompt)} texts, none matches")
+
+
+def _pattern(key: str, text: str) -> "re2._Regexp":
+    """Compile with RE2, whose time is linear in the text: prompts are the sender's choice."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        msg = f"{key}: RE2 can't compile it: {_words(error)}; note that it has no look-around and no back-references"
+        raise ConfigError(msg) from error
+
+
+def _words(error: Exception) -> str:
+    cause = error.args[0]
+    return cause.decode("utf-8", "replace") if isinstance(cause, bytes) else str(cause)
+
+
+def _first_glob(word: str, patterns: tuple[str, ...]) -> Callable[[str], str | None]:
+    """Give a function that names the first pattern that matches a text."""
+    globs = tuple((Glob.of(pattern), f"{word} {pattern}") for pattern in patterns)
+    return lambda text: next((reason for glob, reason in globs if glob.matches(text)), None)
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,117 @@
+"""The policy: compiled once from the configuration's rules, then asked for each exchange. Pure."""
+
+from typing import Final
+
+import msgspec
+
+from gatekeeper.config import Action, RuleConfig
+from gatekeeper.exchange import Exchange, Instant, RuleName, Side, Verdict
+from gatekeeper.policy.conditions import Condition, Facts, conditions, facts_of
+from gatekeeper.policy.hosts import HostIndex
+
+NO_RULE: Final = "no rule matches"
+ANY_CALL: Final = "any call"
+NOT_INSPECTED: Final = "not inspected, and no rule can allow that"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What became of one rule: it decided, or `key` is the first of its keys that did not hold."""
+
+    rule: RuleName
+    action: Action
+    decided: bool
+    key: str = ""
+    wanted: str = ""
+    got: str = ""
+
+
+class Policy:
+    """The rules in order; the first that matches decides, and none means deny.
+
+    Raises ConfigError with the key's path, `rules[2].prompt[0]: …`, for what can't be compiled.
+    """
+
+    def __init__(self, rules: tuple[RuleConfig, ...], ports: tuple[int, ...]) -> None:
+        self._rules = rules
+        self._numbers = {RuleName(rule.name): number for number, rule in enumerate(rules)}
+        self._hosts = HostIndex([rule.hosts for rule in rules])
+        self._conditions = tuple(tuple(conditions(number, rule, frozenset(ports))) for number, rule in enumerate(rules))
+        self.filters = tuple((RuleName(rule.name), rule.match) for rule in rules if rule.match)
+
+    def decide(
+        self,
+        x: Exchange,
+        side: Side,
+        matched: frozenset[RuleName],
+        now: Instant,  # noqa: ARG002 - rules that depend on time (budgets, grants) come with the seam as it is
+    ) -> Verdict:
+        """Judge one side of an exchange.
+
+        `matched` names the rules whose `match` expression held. Raises ValueError for an exchange of which
+        subject, target, request, summary or findings are not established.
+        """
+        facts = facts_of(x, matched)
+        if side is Side.ANSWER:
+            return _answer(x)
+        for number, pattern in self._hosts.candidates(facts.host):
+            reasons = _reasons(self._conditions[number], facts)
+            if reasons is None:
+                continue
+            rule = self._rules[number]
+            if x.uninspected is not None and rule.action is not Action.DENY:
+                return Verdict(Action.DENY, None, (NOT_INSPECTED,))
+            host = (f"host {pattern}",) if pattern else ()
+            return Verdict(rule.action, RuleName(rule.name), host + reasons or (ANY_CALL,))
+        return Verdict(Action.DENY, None, (NO_RULE,))
+
+    def explain(self, x: Exchange, matched: frozenset[RuleName]) -> tuple[Explanation, ...]:
+        """Say of each rule, up to the one that decided, why it did not match. Raises as `decide`."""
+        facts = facts_of(x, matched)
+        candidates = {number for number, _ in self._hosts.candidates(facts.host)}
+        told: list[Explanation] = []
+        for number, rule in enumerate(self._rules):
+            failed = _failed(self._conditions[number], facts)
+            if number not in candidates:
+                told.append(_undecided(rule, "hosts", ", ".join(rule.hosts) or "any name", facts.host))
+            elif failed is not None:
+                told.append(_undecided(rule, failed.key, failed.wanted, failed.got(facts)))
+            elif x.uninspected is not None and rule.action is not Action.DENY:
+                return (*told, _undecided(rule, "inspection", "a call that could be inspected", x.uninspected))
+            else:
+                return (*told, Explanation(RuleName(rule.name), rule.action, decided=True))
+        return tuple(told)
+
+    def rule(self, name: RuleName) -> RuleConfig:
+        """Give the rule of that name; raises KeyError."""
+        return self._rules[self._numbers[name]]
+
+
+def _answer(x: Exchange) -> Verdict:
+    """Nothing gates answers yet: what may be asked may be answered."""
+    asked = x.verdict
+    if asked is None:
+        msg = "an answer is judged only after its request"
+        raise ValueError(msg)
+    passed = asked.action is Action.ALLOW or (asked.action is Action.HOLD and x.release is not None)
+    if passed:
+        return Verdict(Action.ALLOW, asked.rule, ("request allowed",))
+    return Verdict(Action.DENY, asked.rule, ("request not allowed",))
+
+
+def _reasons(asked: tuple[Condition, ...], facts: Facts) -> tuple[str, ...] | None:
+    reasons: tuple[str, ...] = ()
+    for condition in asked:
+        reason = condition.holds(facts)
+        if reason is None:
+            return None
+        if reason:
+            reasons += (reason,)
+    return reasons
+
+
+def _failed(asked: tuple[Condition, ...], facts: Facts) -> Condition | None:
+    return next((condition for condition in asked if condition.holds(facts) is None), None)
+
+
+def _undecided(rule: RuleConfig, key: str, wanted: str, got: str) -> Explanation:
+    return Explanation(RuleName(rule.name), rule.action, decided=False, key=key, wanted=wanted, got=got)

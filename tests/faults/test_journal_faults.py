@@ -1,0 +1,284 @@
+"""The journal under faults: killed at any point, a full disk, a folder that can't be written."""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from journals import OPENING, ORIGIN, refused, request, response, typical, write_journal
+
+from gatekeeper.exchange import Receipt
+from gatekeeper.journal import Journal, JournalDown, Reader, verify_journal
+
+KILLS = 10
+
+# Writes exchanges for ever, and says of each entry that it is durable only once the journal has said so.
+WRITER = """
+    import asyncio, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    from journals import ORIGIN, OPENING, request, response
+    from gatekeeper.journal import Journal
+
+    async def main():
+        folder = Path(sys.argv[1])
+        journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+        base = int(sys.argv[3]) * 1_000_000
+        async def one(number):
+            for draft in (request(base + number), response(base + number)):
+                receipt = await journal.submit(draft)
+                print(receipt.seq, receipt.leaf, flush=True)
+        for start in range(0, 100_000, 8):
+            await asyncio.gather(*[one(start + at) for at in range(8)])
+
+    asyncio.run(main())
+"""
+
+
+def run_writer(folder: Path, number: int) -> subprocess.Popen[str]:
+    tests = str(Path(__file__).parent.parent)
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), tests, str(number)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    chance = random.Random(11)  # noqa: S311 - a seed that repeats
+    acknowledged: dict[int, str] = {}
+    for number in range(KILLS):
+        process = run_writer(tmp_path, number)
+        assert process.stdout is not None
+        for _ in range(chance.randrange(1, 400)):
+            seq, leaf = process.stdout.readline().split()
+            acknowledged[int(seq)] = leaf
+        os.kill(process.pid, signal.SIGKILL)
+        for line in process.stdout:
+            if line.endswith("\n") and len(line.split()) == 2:
+                seq, leaf = line.split()
+                acknowledged[int(seq)] = leaf
+        process.wait()
+        process.stdout.close()
+    write_journal(tmp_path, [])
+    report = verify_journal(tmp_path / "journal", None, tmp_path / "journal" / "anchors.log")
+    assert report.ok, report
+    with Reader(tmp_path / "journal", None) as reader:
+        stored = {entry.seq: entry.leaf_hash.hex() for entry in reader.entries(0, reader.size)}
+    lost = {seq for seq, leaf in acknowledged.items() if stored.get(seq) != leaf}
+    assert not lost
+    assert len(acknowledged) > KILLS
+
+
+FILLER = """
+    import asyncio, resource, signal, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[2])
+    from journals import ORIGIN, OPENING, request, response, refused
+    from gatekeeper.journal import Journal, JournalDown
+
+    async def main():
+        folder = Path(sys.argv[1])
+        journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        done = 0
+        try:
+            for number in range(100_000):
+                await journal.submit(request(number, body=str(number).encode() * 200))
+                await journal.submit(response(number))
+                done += 2
+        except JournalDown as down:
+            print(done, down)
+        try:
+            journal.submit(refused())
+            print("taken after the failure")
+        except JournalDown:
+            pass
+        try:
+            await journal.close()
+            print("closed as if nothing had happened")
+        except JournalDown:
+            pass
+
+    asyncio.run(main())
+"""
+
+
+def test_a_full_disk_stops_everything_loses_nothing_and_is_said(tmp_path: Path) -> None:
+    tests = str(Path(__file__).parent.parent)
+    filled = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FILLER), str(tmp_path), tests],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    (line,) = filled.stdout.splitlines()
+    done, says = line.split(" ", 1)
+    assert "can't be written" in says
+    assert int(done) > 10
+    write_journal(tmp_path, [])
+    report = verify_journal(tmp_path / "journal", None, tmp_path / "journal" / "anchors.log")
+    assert report.ok, report
+    assert report.size >= int(done)
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that anybody can get to; pytest's own are for their owner alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+        for path in Path(folder).rglob("*"):
+            path.chmod(0o700)
+
+
+def as_nobody(folder: Path, code: str) -> str:
+    """Run code in `folder` as somebody whom file permissions bind, root too; gives its output."""
+    program = f"""
+import asyncio, os, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from pathlib import Path
+from journals import write_journal
+from gatekeeper.journal import JournalDown, Reader, verify_journal
+# Everything is imported before the user changes: nobody may not read root's Python.
+loaded = Path({str(folder.parent / "loaded")!r})
+write_journal(loaded, [])
+verify_journal(loaded / "journal")
+Reader(loaded / "journal", None).close()
+os.chdir({str(folder)!r})
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+{textwrap.dedent(code)}
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert not done.returncode, done.stderr
+    return done.stdout
+
+
+def test_a_folder_that_cannot_be_written_is_named(public: Path) -> None:
+    folder = public / "data"
+    folder.mkdir()
+    folder.chmod(0o555)
+    said = as_nobody(
+        folder,
+        """
+        try:
+            write_journal(Path("."), [])
+        except JournalDown as down:
+            print(down)
+        """,
+    )
+    assert said == "journal: can't be made: Permission denied; make it, or name another one\n"
+
+
+def test_a_closed_journal_is_read_and_verified_in_a_folder_that_cannot_be_written(public: Path) -> None:
+    folder = public / "data"
+    write_journal(folder, typical())
+    for path in folder.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    folder.chmod(0o555)
+    before = sorted(folder.rglob("*"))
+    said = as_nobody(
+        folder,
+        """
+        assert not os.access("journal", os.W_OK)
+        report = verify_journal(Path("journal"), None, Path("journal/anchors.log"))
+        print(report.ok, report.problem)
+        with Reader(Path("journal"), Path("keys")) as reader:
+            print(reader.size, reader.content(reader.entry(2)).data)
+        try:
+            write_journal(Path("."), [])
+        except JournalDown as down:
+            print(down)
+        """,
+    )
+    ok, size, down = said.splitlines()
+    assert ok == "True None"
+    assert size.endswith("""b'{"q":"hello"}'""")
+    assert "journal" in down
+    assert sorted(folder.rglob("*")) == before
+
+
+def head_in_the_way(folder: Path) -> None:
+    (folder / "journal" / "head").unlink()
+    (folder / "journal" / "head").mkdir()
+
+
+async def failing(folder: Path, spoil: Callable[[Path], None]) -> str:
+    """Let a running journal meet a fault; gives what it says. Nothing passes from then on."""
+    journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+    await journal.submit(refused())
+    spoil(folder)
+    pending = [journal.submit(draft) for draft in (request(1), request(2), response(1))]
+    results = await asyncio.gather(*pending, return_exceptions=True)
+    if spoil is head_in_the_way:  # it follows the commit, so these are durable; nothing comes after them
+        assert all(isinstance(result, Receipt) for result in results), results
+        while journal.failed is None:  # noqa: ASYNC110 - the journal tells nobody
+            await asyncio.sleep(0.005)
+    else:
+        assert all(isinstance(result, JournalDown) for result in results), results
+    assert journal.failed is not None
+    with pytest.raises(JournalDown):
+        journal.submit(refused())
+    with pytest.raises(JournalDown):
+        await journal.close()
+    return journal.failed
+
+
+def no_keys(folder: Path) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "keys" / "keys.db")) as database, database:
+        database.execute("DROP TABLE data_key")
+
+
+def no_table(folder: Path) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "journal" / "journal.db")) as database, database:
+        database.execute("DROP TABLE body")
+
+
+@pytest.mark.parametrize("spoil", [head_in_the_way, no_keys, no_table])
+def test_whatever_can_not_be_written_ends_the_journal_for_all_who_wait(
+    tmp_path: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    said = asyncio.run(failing(tmp_path, spoil))
+    assert "can't be written" in said
+    assert "\n" not in said
+    assert said in caplog.text
+
+
+def test_after_a_failure_the_folder_is_free_again(tmp_path: Path) -> None:
+    asyncio.run(failing(tmp_path, head_in_the_way))
+    (tmp_path / "journal" / "head").rmdir()
+    write_journal(tmp_path, [refused()])
+    assert verify_journal(tmp_path / "journal").ok
+
+
+def test_an_anchor_that_cannot_be_written_is_a_failure_too(tmp_path: Path) -> None:
+    async def close() -> None:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        (tmp_path / "journal" / "anchors.log").unlink()
+        (tmp_path / "journal" / "anchors.log").mkdir()
+        with pytest.raises(JournalDown, match="can't be written: Is a directory"):
+            await journal.close()
+
+    asyncio.run(close())
+
+
+@pytest.mark.parametrize("garbage", [b"", b"no database at all", b"SQLite format 3\0" + bytes(4096)])
+def test_garbage_is_reported_and_never_verified(tmp_path: Path, garbage: bytes) -> None:
+    write_journal(tmp_path, typical())
+    (tmp_path / "journal" / "journal.db").write_bytes(garbage)
+    assert not verify_journal(tmp_path / "journal").ok
+    with pytest.raises(JournalDown):
+        write_journal(tmp_path, [])

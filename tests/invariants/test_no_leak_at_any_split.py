@@ -1,0 +1,218 @@
+"""Invariant 5, for streams: however a value is split, it never leaves, and the client reads the same text."""
+
+import itertools
+import json
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gatekeeper.config import MaskingConfig
+from gatekeeper.exchange import DialectName, Message
+from gatekeeper.masking import Masker, stream_masker
+
+VALUES = (
+    "john.smith@example.com",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "378282246310005",
+    "GB82 WEST 1234 5698 7654 32",
+    "DE89370400440532013000",
+    "536-90-4399",
+    "+1 415 555 0132",
+    "(415) 555-0132",
+    "943 476 5919",
+    "sk-proj-Zx81kfPq0sNf81mWqPz0aa",
+    "AKIAIOSFODNN7EXAMPLE",
+    "４１１１ 1111\u200b 1111 1111",
+    "john＠example．com",
+)
+FILL = (
+    "",
+    " ",
+    ", ",
+    ".",
+    "\n",
+    " and ",
+    "the ",
+    "x",
+    "7",
+    " 12 ",
+    '"',
+    "\\",
+    "{",
+    "é ",
+    "\u200b",
+    "😀",
+    "-",
+    "ssn: ",
+    "@",
+    "a@",
+)
+MASKER = Masker(MaskingConfig(), b"a key for tests")
+
+texts = st.lists(st.sampled_from(VALUES) | st.sampled_from(FILL) | st.text(max_size=4), max_size=8).map("".join)
+separated = st.lists(
+    st.tuples(st.sampled_from(("\n", ", ", "; ", " and ")), st.sampled_from(VALUES)), min_size=1, max_size=4
+)
+
+
+def chunk(delta: object, *, finish: str | None = None, index: int = 0) -> bytes:
+    choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish}
+    payload = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1718000000, "choices": [choice]}
+    return b"data: " + json.dumps(payload).encode() + b"\n\n"
+
+
+def events(deltas: Sequence[object], closing: object = None) -> bytes:
+    body = chunk({"role": "assistant", "content": ""}) + b"".join(map(chunk, deltas))
+    return body + chunk(closing or {}, finish="stop") + b"data: [DONE]\n\n"
+
+
+def cut(text: str, places: Sequence[int]) -> list[str]:
+    ends = sorted({place % (len(text) + 1) for place in places} | {0, len(text)})
+    return [text[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def cut_bytes(data: bytes, places: Sequence[int]) -> list[bytes]:
+    ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
+    return [data[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def streamed(body: bytes, places: Sequence[int] = ()) -> bytes:
+    masker = stream_masker(MASKER, DialectName.OPENAI, "text/event-stream; charset=utf-8")
+    assert masker is not None
+    sent = [piece for part in cut_bytes(body, places) for piece in masker.feed(part)]
+    assert all(sent)
+    out = b"".join([*sent, *masker.finish()])
+    assert masker.take_recorded() == out
+    return out
+
+
+def joined(body: bytes, *keys: str | int) -> str:
+    """Join the pieces as a client does."""
+    whole = ""
+    for line in body.decode().split("\n"):
+        if not line.startswith("data: {"):
+            continue
+        for choice in json.loads(line.removeprefix("data: "))["choices"]:
+            value = choice["delta"]
+            for key in keys:
+                value = (value.get(key) if isinstance(value, dict) else value[key] if value else None) or {}
+            whole += value or ""
+    return whole
+
+
+def whole(text: str) -> str:
+    """Mask the same text in an answer that isn't streamed."""
+    message = {"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]}
+    body = json.dumps(message).encode()
+    answer = Message(status=200, headers=(("content-type", "application/json"),), body=body)
+    content: str = json.loads(MASKER.inspect(answer).to_client().body)["choices"][0]["message"]["content"]
+    return content
+
+
+@given(texts, st.lists(st.integers(0, 500), max_size=12))
+@example("4111 1111 1111 1111", [4])
+@example("a john@example.co and m", [18])
+@example("x 4111 1111 1111 1111 4111 1111 1111 1111", [7, 22])
+@settings(max_examples=1000, deadline=None)
+def test_the_client_reads_the_same_text_however_it_was_split_over_deltas(text: str, places: list[int]) -> None:
+    body = events([{"content": piece} for piece in cut(text, places)])
+
+    assert joined(streamed(body), "content") == whole(text)
+
+
+@given(separated, st.lists(st.integers(0, 500), max_size=12))
+@settings(max_examples=500, deadline=None)
+def test_no_value_leaves_whatever_the_split(parts: list[tuple[str, str]], places: list[int]) -> None:
+    text = "".join(f"{space}{value}" for space, value in parts)
+    body = events([{"content": piece} for piece in cut(text, places)])
+
+    read = joined(streamed(body), "content")
+
+    assert [value for _, value in parts if value in read] == []
+
+
+@given(
+    texts,
+    st.lists(st.integers(0, 500), max_size=6),
+    st.lists(st.integers(0, 4000), max_size=20),
+    st.sampled_from((b"\n", b"\r\n", b"\r")),
+)
+@settings(max_examples=500, deadline=None)
+def test_the_bytes_sent_do_not_depend_on_how_the_bytes_came(
+    text: str, places: list[int], byte_places: list[int], line_end: bytes
+) -> None:
+    body = b"\xef\xbb\xbf: a comment\n\n" + events([{"content": piece} for piece in cut(text, places)])
+    body = body.replace(b"\n", line_end)
+
+    assert streamed(body, byte_places) == streamed(body)
+    assert streamed(body, range(len(body))) == streamed(body)
+
+
+@given(
+    st.recursive(
+        st.sampled_from(VALUES)
+        | st.integers()
+        | st.sampled_from((4111111111111111, 4111111111111111.0))
+        | st.text(max_size=5),
+        lambda inner: st.dictionaries(st.sampled_from(("a", "ssn", "to")), inner, max_size=3) | inner.map(json.dumps),
+        max_leaves=5,
+    ).map(lambda value: json.dumps({"arg": value})),
+    st.lists(st.integers(0, 500), max_size=12),
+)
+@settings(max_examples=500, deadline=None)
+def test_tool_arguments_stay_json_and_hold_no_value(arguments: str, places: list[int]) -> None:
+    deltas = [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in cut(arguments, places)]
+
+    read = joined(streamed(events(deltas)), "tool_calls", 0, "function", "arguments")
+
+    json.loads(read)
+    assert read == whole(arguments)
+    assert [value for value in VALUES if f'"{value}"' in json.dumps(json.loads(read), ensure_ascii=False)] == []
+    assert "4111111111111111" not in read
+
+
+@given(
+    st.sampled_from(VALUES),
+    st.lists(st.integers(0, 500), max_size=5),
+    st.sampled_from(("anthropic", "responses", "gemini", "text")),
+)
+@settings(max_examples=500, deadline=None)
+def test_no_value_leaves_a_stream_that_is_read_whole(value: str, places: list[int], kind: str) -> None:
+    lines = [_event(kind, piece) for piece in cut(f"it is {value}, yes", places)]
+    body = "".join(lines).encode()
+    answer = Message(status=200, headers=(("content-type", "text/event-stream"),), body=body)
+
+    masked = MASKER.inspect(answer).to_client().body.decode()
+
+    assert value not in _joined(kind, masked)
+    assert "<" in _joined(kind, masked)
+
+
+def _event(kind: str, piece: str) -> str:
+    data: object = {
+        "anthropic": {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}},
+        "responses": {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "delta": piece},
+        "gemini": {"candidates": [{"content": {"parts": [{"text": piece}], "role": "model"}, "index": 0}]},
+        "text": None,
+    }[kind]
+    return f"data: {json.dumps(data) if data else piece}\n\n"
+
+
+def _joined(kind: str, body: str) -> str:
+    pieces = [line.removeprefix("data: ") for line in body.split("\n") if line.startswith("data: ")]
+    if kind == "text":
+        return "".join(pieces)
+    read = {
+        "anthropic": lambda event: event["delta"]["text"],
+        "responses": lambda event: event["delta"],
+        "gemini": lambda event: event["candidates"][0]["content"]["parts"][0]["text"],
+    }[kind]
+    return "".join(read(json.loads(piece)) for piece in pieces)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_each_value_is_one_that_detectors_find(value: str) -> None:
+    assert value not in whole(f"it is {value}, yes")

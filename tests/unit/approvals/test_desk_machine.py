@@ -1,0 +1,257 @@
+"""Clients, retries, decisions, forgeries, expiry, a failing journal, restarts, a database set back: in any order.
+
+The model is the journal alone: whatever happened, it must show at most one release for an approval, and none
+without the genuine decisions of its quorum before it.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Final, override
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from reviewing import ALICE, BOB, CAROL, LARGE, ORIGIN, Recording, a_hold, a_rule, config_for, statement_on
+
+from gatekeeper.approvals import DecisionRefused, Desk, Refused, Released
+from gatekeeper.approvals.proof import Proof
+from gatekeeper.approvals.store import Store
+from gatekeeper.config import Seconds
+from gatekeeper.exchange import ExchangeId, Instant
+from gatekeeper.journal.draft import JournalDown
+from gatekeeper.journal.entries import AbandonData, DecisionData, DenyData, ExpireData, HoldData, ReleaseData
+from gatekeeper.journal.statement import Answer, parse_statement
+
+BEGIN: Final = 1_800_000_000
+RULE: Final = a_rule(wait=Seconds(30), timeout=Seconds(120), quorum=2)
+ENDS: Final = (ReleaseData, DenyData, ExpireData, AbandonData)
+ROUNDS: Final = 8
+"""More than any step has to go to the database and back."""
+
+
+class VirtualTime(asyncio.SelectorEventLoop):
+    """An event loop whose timers follow a time that tests set."""
+
+    ahead = 0.0
+
+    @override
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+async def good_by_name(statement: str, signature: str, reviewer: str, _at: Instant) -> str:
+    """Stand for ssh-keygen: a signature is genuine if it says whose it is, and over what."""
+    if signature != f"{reviewer}: {statement}":
+        msg = "not genuine"
+        raise DecisionRefused(msg)
+    return reviewer.encode().hex()
+
+
+class DeskMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.loop = VirtualTime()
+        self.start = self.loop.time()
+        self.path = Path(self.folder.name) / "approvals.db"
+        self.config = config_for(Path(self.folder.name), "")
+        self.recording = Recording(clock=self.clock)
+        self.calls: dict[ExchangeId, asyncio.Task[Released | Refused]] = {}
+        self.gone: dict[ExchangeId, asyncio.Event] = {}
+        self.outcomes: dict[ExchangeId, Released | Refused] = {}
+        self.copies: list[bytes] = []
+
+    def clock(self) -> Instant:
+        return Instant(round((BEGIN + self.loop.time() - self.start) * 1_000_000))
+
+    @initialize()
+    def open(self) -> None:
+        self.loop.run_until_complete(self._open())
+
+    @rule(matter=st.integers(0, 1), together=st.integers(1, 3))
+    def call(self, matter: int, together: int) -> None:
+        self._do(self._call(matter, together))
+
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        if waiting := [id_ for id_, call in self.calls.items() if not call.done()]:
+            self.gone[data.draw(st.sampled_from(waiting))].set()
+            self._do(asyncio.sleep(0))
+
+    @rule(
+        data=st.data(),
+        reviewer=st.sampled_from([ALICE, BOB, CAROL]),
+        answer=st.sampled_from([Answer.APPROVE, Answer.APPROVE, Answer.APPROVE, Answer.DENY]),
+        genuine=st.sampled_from([True, True, False]),
+    )
+    def decide(self, data: st.DataObject, reviewer: str, answer: Answer, *, genuine: bool) -> None:
+        if views := self.desk.list():
+            view = data.draw(st.sampled_from(views))
+            statement = statement_on(view, reviewer, answer, time=self.clock())
+            self._do(self._decide(statement, f"{reviewer if genuine else 'mallory'}: {statement.decode()}"))
+
+    @rule(data=st.data(), matter=st.integers(0, 1))
+    def approve_while_the_same_is_called(self, data: st.DataObject, matter: int) -> None:
+        async def all_at_once(statements: list[bytes]) -> None:
+            signed = [(text, f"{parse_statement(text).reviewer}: {text.decode()}") for text in statements]
+            await asyncio.gather(*(self._decide(*one) for one in signed), self._call(matter, 1))
+
+        if views := self.desk.pending():
+            view = data.draw(st.sampled_from(views))
+            self._do(all_at_once([statement_on(view, name, time=self.clock()) for name in (ALICE, BOB)]))
+
+    @rule(data=st.data())
+    def replay_a_decision(self, data: st.DataObject) -> None:
+        if decisions := self.recording.of(DecisionData):
+            old = data.draw(st.sampled_from(decisions))
+            self._do(self._decide(old.statement.encode(), old.signature))
+
+    @rule(seconds=st.sampled_from([1, 31, 121]))
+    def wait(self, seconds: int) -> None:
+        self.loop.ahead += seconds
+        self._do(asyncio.sleep(0))
+
+    @rule(good=st.integers(0, 4))
+    def fail_one_entry(self, good: int) -> None:
+        """Let the journal fail once, after some entries that are still good."""
+        left = iter([False] * good + [True])
+        self.recording.down_for = lambda _data: next(left, False)
+
+    @rule()
+    def restart(self) -> None:
+        self._do(self.desk.close())
+        self.copies.append(self.path.read_bytes())
+        self.loop.run_until_complete(self._open())
+
+    @rule()
+    def crash(self) -> None:
+        self.loop.run_until_complete(self._crash())
+        self.loop.run_until_complete(self._open())
+
+    @rule(data=st.data())
+    def crash_and_set_the_database_back(self, data: st.DataObject) -> None:
+        if self.copies:
+            self.loop.run_until_complete(self._crash())
+            self.path.write_bytes(data.draw(st.sampled_from(self.copies)))
+            self.loop.run_until_complete(self._open())
+
+    @invariant()
+    def no_approval_releases_twice(self) -> None:
+        released = [data.approval for data in self.recording.of(ReleaseData)]
+        assert len(released) == len(set(released))
+
+    @invariant()
+    def no_release_is_without_its_quorum(self) -> None:
+        for place, draft in enumerate(self.recording.drafts):
+            if isinstance(draft.data, ReleaseData):
+                self._check_release(place, draft.data)
+
+    @invariant()
+    def each_hold_ends_once_and_after_it_began(self) -> None:
+        ended: set[ExchangeId] = set()
+        begun: set[ExchangeId] = set()
+        for draft in self.recording.drafts:
+            if isinstance(draft.data, HoldData):
+                assert draft.exchange is not None
+                begun.add(draft.exchange)
+            elif isinstance(draft.data, ENDS):
+                assert draft.exchange in begun - ended
+                ended.add(draft.exchange)
+
+    @invariant()
+    def who_was_released_has_a_durable_entry_that_says_so(self) -> None:
+        for exchange, outcome in self.outcomes.items():
+            if isinstance(outcome, Released):
+                draft = self.recording.drafts[outcome.receipt.seq]
+                assert isinstance(draft.data, ReleaseData)
+                assert (draft.exchange, draft.data.digest, draft.data.approval) == (
+                    exchange,
+                    outcome.digest,
+                    outcome.approval,
+                )
+
+    @invariant()
+    def nobody_waits_for_what_is_settled(self) -> None:
+        if hasattr(self, "desk"):
+            assert all(view.waiting == 0 for view in self.desk.list() if view.state not in {"pending", "expired"})
+
+    @override
+    def teardown(self) -> None:
+        if hasattr(self, "desk"):
+            self.loop.ahead += 31
+            self._do(asyncio.sleep(0))
+            assert all(call.done() for call in self.calls.values())
+            self._do(self.desk.close())
+        self.loop.close()
+        self.folder.cleanup()
+
+    def _check_release(self, place: int, release: ReleaseData) -> None:
+        decisions = [self.recording.drafts[seq].data for seq in release.decisions]
+        assert all(seq < place for seq in release.decisions)
+        approvers = set()
+        for decision in decisions:
+            assert isinstance(decision, DecisionData)
+            statement = parse_statement(decision.statement.encode())
+            assert statement.verdict is Answer.APPROVE
+            assert (statement.approval, statement.digest) == (release.approval, release.digest)
+            assert decision.signature == f"{statement.reviewer}: {decision.statement}"
+            approvers.add(statement.reviewer)
+        assert approvers <= {ALICE, BOB}
+        assert len(approvers) == RULE.quorum
+
+    def _do(self, step: "asyncio.Future[None] | object") -> None:
+        async def run() -> None:
+            await step  # type: ignore[misc]
+            for _ in range(ROUNDS):
+                if not self.desk._closing:
+                    await self.desk._store._run(lambda: None)
+                for _ in range(ROUNDS):
+                    await asyncio.sleep(0)
+
+        self.loop.run_until_complete(run())
+        self.outcomes |= {id_: call.result() for id_, call in self.calls.items() if call.done()}
+
+    async def _open(self) -> None:
+        used = {
+            draft.data.approval: draft.exchange
+            for draft in self.recording.drafts
+            if isinstance(draft.data, ReleaseData) and draft.exchange is not None
+        }
+        proof = Proof(good_by_name, ORIGIN)
+        self.desk = Desk(Store(self.path), self.recording, proof, self.config, self.clock, LARGE)
+        await self.desk.load(used)
+
+    async def _call(self, matter: int, together: int) -> None:
+        for _ in range(together):
+            ask = a_hold(len(self.calls), f"matter {matter}", rule=RULE)
+            gone = self.gone[ask.exchange] = asyncio.Event()
+            self.calls[ask.exchange] = asyncio.get_running_loop().create_task(self.desk.hold(ask, gone))
+
+    async def _decide(self, statement: bytes, signature: str) -> None:
+        try:
+            await self.desk.decide(statement, signature)
+        except (DecisionRefused, JournalDown):
+            return
+
+    async def _crash(self) -> None:
+        """End as a killed process does: nobody is answered, what is on the disk stays."""
+        running = {id_: call for id_, call in self.calls.items() if not call.done()}
+        for call in running.values():
+            call.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+        self.calls = {id_: call for id_, call in self.calls.items() if id_ not in running}
+        self.calls |= {id_: _ended() for id_ in running}
+        await self.desk._store.close()
+
+
+def _ended() -> "asyncio.Task[Released | Refused]":
+    future: asyncio.Future[Released | Refused] = asyncio.get_running_loop().create_future()
+    future.set_result(Refused(reason=None, approval="", message=""))  # type: ignore[arg-type]
+    return future  # type: ignore[return-value]
+
+
+TestDesk = DeskMachine.TestCase
+TestDesk.settings = settings(
+    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)

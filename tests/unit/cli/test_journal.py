@@ -1,0 +1,189 @@
+"""The journal as it is listed, shown and verified."""
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from recorded import APPROVAL, write_story
+
+type Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("story")
+    write_story(folder)
+    return folder
+
+
+@pytest.fixture
+def recorded(folder: Path, story: Path) -> Path:
+    """A folder with a configuration and a journal of its own."""
+    shutil.copytree(story, folder / "data")
+    return folder
+
+
+def tamper(recorded: Path, statement: str) -> None:
+    database = sqlite3.connect(recorded / "data" / "journal" / "journal.db")
+    database.execute(statement)
+    database.commit()
+    database.close()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_entries_are_listed_in_order(run: Run) -> None:
+    result = run("journal", "list")
+    head, *lines = result.stdout.splitlines()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert head.split() == ["SEQ", "TIME", "TYPE", "EXCHANGE", "WHAT"]
+    assert [line.split()[0] for line in lines] == [str(seq) for seq in range(15)]
+    assert "200 by the upstream after 2 chunks, found EMAIL_ADDRESS 2" in lines[8]
+    assert f"{APPROVAL}: approve (the box is back) by alice@example.com" in lines[9]
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    ("arguments", "seqs"),
+    [
+        (["--limit", "2"], [13, 14]),
+        (["--from", "3", "--limit", "2"], [3, 4]),
+        (["--from", "14"], [14]),
+        (["--from", "15"], []),
+        (["--from", "0"], list(range(15))),
+    ],
+)
+def test_the_newest_or_those_from_one_on(run: Run, arguments: list[str], seqs: list[int]) -> None:
+    entries = json.loads(run("journal", "list", "--json", *arguments).stdout)
+    assert [entry["seq"] for entry in entries] == seqs
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_cut_list_says_how_to_see_the_rest(run: Run) -> None:
+    assert "`--from 0`" in run("journal", "list", "--limit", "2").stderr
+
+
+@pytest.mark.usefixtures("recorded")
+def test_json_has_an_entrys_names_as_the_format_has_them(run: Run) -> None:
+    entry = json.loads(run("journal", "show", "1", "--json").stdout)
+    assert set(entry) == {"seq", "time", "type", "exchange", "session", "leaf_hash", "data"}
+    assert (entry["type"], entry["data"]["method"]) == ("request", "POST")
+
+
+@pytest.mark.usefixtures("recorded")
+def test_an_entry_is_shown_with_its_masked_body(run: Run) -> None:
+    output = run("journal", "show", "1").stdout
+    assert "verdict    allow by rule 'r'" in output
+    assert '"q": "hello"' in output
+    assert "header     content-type: application/json" in output
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_body_in_full_is_in_json_too(run: Run) -> None:
+    content = json.loads(run("journal", "show", "1", "--json", "--body").stdout)["content"]
+    assert content == {"media": "application/json", "encoding": "utf-8", "text": '{"q":"hello"}', "timeline": None}
+
+
+@pytest.mark.usefixtures("recorded")
+def test_what_was_recorded_cant_drive_the_terminal(run: Run) -> None:
+    for arguments in (["journal", "show", "11"], ["journal", "show", "11", "--body"], ["replay", "show", "0..14"]):
+        output = run(*arguments).stdout
+        assert "fine‹U+001B›[2J‹U+202E›evil" in output
+        assert "\x1b[2J" not in output
+
+
+def test_without_the_keys_the_body_is_said_to_be_out_of_reach(run: Run, recorded: Path) -> None:
+    (recorded / "data" / "keys" / "keys.db").unlink()
+    result = run("journal", "show", "1", "--body")
+    assert result.exit_code == 0
+    assert "13 B of application/json: its key is not at hand" in result.stdout
+    assert json.loads(run("journal", "show", "1", "--json", "--body").stdout)["content"] is None
+
+
+def test_a_damaged_body_is_said_to_be_so(run: Run, recorded: Path) -> None:
+    tamper(recorded, "UPDATE body SET data = zeroblob(40) WHERE seq = 1")
+    assert "13 B of application/json: is damaged" in run("journal", "show", "1").stdout
+
+
+@pytest.mark.usefixtures("recorded")
+def test_an_entry_that_there_is_not_is_no(run: Run) -> None:
+    result = run("journal", "show", "15")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "the journal has no entry 15; it has 15, from 0 on" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["journal", "list"], ["journal", "show", "1"], ["replay", "list"]])
+def test_a_broken_journal_is_one_line_and_what_to_do(run: Run, recorded: Path, arguments: list[str]) -> None:
+    tamper(recorded, "UPDATE entry SET leaf = x'00' WHERE seq = 1")
+    result = run(*arguments)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "`gatekeeper journal verify` says what is wrong" in result.stderr
+
+
+def test_no_database_at_all_is_one_line(run: Run, recorded: Path) -> None:
+    (recorded / "data" / "journal" / "journal.db").write_bytes(b"no database, but long enough to be looked at" * 100)
+    result = run("journal", "list")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+class TestVerify:
+    @pytest.mark.usefixtures("recorded")
+    def test_the_configured_journal_verifies_under_its_own_key(self, run: Run) -> None:
+        result = run("journal", "verify")
+        assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "verified")
+        assert "key      the folder's own" in result.stdout
+        assert "warning  the key was the folder's own: a journal replaced as a whole can't be told" in result.stdout
+
+    def test_with_key_and_anchors_from_outside(self, run: Run, recorded: Path) -> None:
+        journal = recorded / "data" / "journal"
+        options = ["--vkey", str(journal / "journal.vkey"), "--anchors", str(journal / "anchors.log")]
+        result = run("journal", "verify", *options)
+        assert result.exit_code == 0
+        assert "key      from outside" in result.stdout
+        assert "warning" not in result.stdout
+
+    def test_what_is_missing_beside_the_log_is_a_warning(self, run: Run, recorded: Path) -> None:
+        (recorded / "data" / "journal" / "head").unlink()
+        result = run("journal", "verify", "--vkey", str(recorded / "data" / "journal" / "journal.vkey"))
+        assert (result.exit_code, "warning  head is missing" in result.stdout) == (0, True)
+
+    def test_anchors_are_counted(self, run: Run, recorded: Path) -> None:
+        result = run("journal", "verify", "--anchors", str(recorded / "data" / "journal" / "anchors.log"))
+        assert result.exit_code == 0
+        assert re.search(r"^anchors  [1-9]\d* checked$", result.stdout, re.MULTILINE)
+
+    def test_a_folder_needs_no_configuration(self, run: Run, recorded: Path) -> None:
+        (recorded / "config.toml").unlink()
+        assert run("--config", "nowhere", "journal", "verify", str(recorded / "data" / "journal")).exit_code == 0
+
+    def test_what_was_changed_is_named_with_exit_1(self, run: Run, recorded: Path) -> None:
+        tamper(recorded, "UPDATE body SET data = zeroblob(40) WHERE seq = 11")
+        result = run("journal", "verify")
+        assert result.exit_code == 1
+        assert result.stdout.startswith("NOT VERIFIED: entry 11: ")
+        report = json.loads(run("journal", "verify", "--json").stdout)
+        assert (report["ok"], report["first_bad"]) == (False, 11)
+
+    def test_anchors_of_another_journal_are_of_no_use(self, run: Run, recorded: Path) -> None:
+        (recorded / "anchors").write_text("other.example/journal\n5\nAAAA\n\n— other.example/journal AAAA\n\n")
+        result = run("journal", "verify", "--anchors", "anchors")
+        assert (result.exit_code, result.stdout.splitlines()[0][:12]) == (2, "NOT VERIFIED")
+
+    @pytest.mark.usefixtures("recorded")
+    @pytest.mark.parametrize(
+        ("arguments", "text"),
+        [
+            (["--vkey", "nowhere"], "nowhere: No such file"),
+            (["--vkey", "config.toml"], "config.toml: "),
+            (["--anchors", "nowhere"], "nowhere: No such file"),
+            (["nowhere"], "there is no journal here"),
+        ],
+    )
+    def test_wrong_use(self, run: Run, arguments: list[str], text: str) -> None:
+        result = run("journal", "verify", *arguments)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert text in result.stderr

@@ -1,0 +1,336 @@
+import hashlib
+
+import msgspec
+import pytest
+from journals import ORIGIN, SESSION, exchange_id, refused, request, response
+
+from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq, canonical_json
+from gatekeeper.journal import (
+    AbandonData,
+    CloseData,
+    Data,
+    DecisionData,
+    DenyData,
+    Draft,
+    Entry,
+    HoldData,
+    OpenData,
+    ReleaseData,
+    RequirementData,
+    TruncatedData,
+)
+from gatekeeper.journal.exchanges import GrammarError
+from gatekeeper.journal.grammar import Grammar
+from gatekeeper.journal.merkle import Hash
+from gatekeeper.journal.statement import Answer, Scope, Statement
+
+DIGEST = Digest("d" * 64)
+EXPIRES = 1_000
+OPEN = OpenData(version="1", config="0" * 64, vkey="", signers="the signers")
+REQUIRE = (RequirementData(("alice", "bob", "carol"), 2),)
+
+
+def leaf_of(exchange: int) -> str:
+    return hashlib.sha256(str(exchange).encode()).hexdigest()
+
+
+class Log:
+    """Feeds a grammar; each entry's seq is its place, its time its seq unless one is given."""
+
+    def __init__(self) -> None:
+        self.grammar = Grammar(ORIGIN)
+        self.seq = 0
+
+    def add(self, data: Data, exchange: int | None = None, time: int | None = None) -> Entry:
+        entry = Entry(
+            seq=Seq(self.seq),
+            time=Instant(self.seq if time is None else time),
+            kind=data.kind,
+            exchange=None if exchange is None else exchange_id(exchange),
+            session=None if exchange is None else SESSION,
+            data=data,
+            leaf_hash=Hash(bytes.fromhex(leaf_of(exchange or 0))),
+        )
+        self.grammar.feed(entry)
+        self.seq += 1
+        return entry
+
+    def draft(self, draft: Draft, exchange: int) -> Entry:
+        return self.add(draft.data, exchange)
+
+    def hold(self, exchange: int = 1, **changes: object) -> None:
+        data = request(exchange, "hold").data
+        self.add(msgspec.structs.replace(data, digest=DIGEST), exchange)
+        held = HoldData(
+            approval="apr-1", of="request", rule="r", require=REQUIRE, excluded=None, expires=EXPIRES, digest=DIGEST
+        )
+        self.add(msgspec.structs.replace(held, **changes), exchange)
+
+    def decide(
+        self,
+        reviewer: str,
+        answer: Answer = Answer.APPROVE,
+        key: str | None = None,
+        time: int | None = None,
+        **says: object,
+    ) -> Seq:
+        stated = statement(reviewer, answer, **says)
+        data = DecisionData(
+            approval="apr-1", reviewer=reviewer, statement=canonical_json(stated).decode(), signature="-"
+        )
+        entry = self.add(data, time=time)
+        self.grammar.admit(entry, self.grammar.decision(data), key or f"key of {reviewer}")
+        return entry.seq
+
+    def release(self, *seqs: Seq, exchange: int = 1) -> None:
+        self.add(ReleaseData(digest=DIGEST, approval="apr-1", decisions=seqs), exchange)
+
+    def deny(self, *seqs: Seq) -> None:
+        self.add(DenyData(digest=DIGEST, approval="apr-1", decisions=seqs), 1)
+
+
+def statement(reviewer: str, answer: Answer = Answer.APPROVE, **says: object) -> Statement:
+    stated = Statement(
+        approval="apr-1",
+        digest=DIGEST,
+        origin=ORIGIN,
+        reason="",
+        request=leaf_of(1),
+        reviewer=reviewer,
+        scope=Scope.ONCE,
+        time=Instant(0),
+        v=1,
+        verdict=answer,
+    )
+    return msgspec.structs.replace(stated, **says)
+
+
+@pytest.fixture
+def log() -> Log:
+    begun = Log()
+    begun.add(OPEN)
+    return begun
+
+
+def test_a_run_is_opened_and_closed_and_opened_again(log: Log) -> None:
+    log.add(refused().data)
+    log.add(CloseData())
+    log.add(OPEN)
+    assert log.grammar.signers == "the signers"
+    log.add(CloseData())
+
+
+@pytest.mark.parametrize("data", [refused().data, CloseData()])
+def test_nothing_stands_outside_a_run(log: Log, data: Data) -> None:
+    with pytest.raises(GrammarError, match="outside a run"):
+        Log().add(data)
+    log.add(CloseData())
+    with pytest.raises(GrammarError, match="outside a run"):
+        log.add(data)
+
+
+def test_no_exchange_is_open_at_close(log: Log) -> None:
+    log.draft(request(1), 1)
+    with pytest.raises(GrammarError, match="while an exchange is open"):
+        log.add(CloseData())
+
+
+def test_an_exchange_begins_once(log: Log) -> None:
+    log.draft(request(1), 1)
+    log.draft(response(1), 1)
+    with pytest.raises(GrammarError, match="begun before"):
+        log.draft(request(1), 1)
+
+
+TRUNCATED = TruncatedData(reason="gateway-stopped", upstream=None, side="gateway")
+
+
+def test_after_a_crash_what_was_open_is_truncated_in_order(log: Log) -> None:
+    for exchange in (2, 1, 3):
+        log.draft(request(exchange), exchange)
+    log.draft(response(1), 1)
+    log.add(OPEN)
+    log.add(TRUNCATED, 2)
+    log.add(TRUNCATED, 3)
+    log.add(refused().data)
+    log.add(CloseData())
+
+
+@pytest.mark.parametrize(
+    ("data", "exchange"), [(TRUNCATED, 2), (refused().data, None), (response(1).data, 1), (CloseData(), None)]
+)
+def test_after_a_crash_nothing_comes_before_that(log: Log, data: Data, exchange: int | None) -> None:
+    log.draft(request(1), 1)
+    log.draft(request(2), 2)
+    log.add(OPEN)
+    with pytest.raises(GrammarError, match="truncated, in their order"):
+        log.add(data, exchange)
+
+
+def test_a_quorum_releases(log: Log) -> None:
+    log.hold()
+    log.release(log.decide("alice"), log.decide("bob"))
+    log.draft(response(1), 1)
+    log.add(CloseData())
+
+
+def test_each_requirement_must_be_met(log: Log) -> None:
+    log.hold(require=(RequirementData(("alice",), 1), RequirementData(("bob",), 1)))
+    alice = log.decide("alice")
+    with pytest.raises(GrammarError, match="without its quorum"):
+        log.release(alice)
+
+
+@pytest.mark.parametrize(
+    "decisions",
+    [
+        [],
+        [("alice", "k1")],
+        [("alice", "k1"), ("alice", "k2")],
+        [("alice", "k1"), ("bob", "k1")],
+        [("alice", "k1"), ("alice", "k1")],
+    ],
+)
+def test_too_few_reviewers_or_keys_are_no_quorum(log: Log, decisions: list[tuple[str, str]]) -> None:
+    log.hold()
+    seqs = [log.decide(reviewer, key=key) for reviewer, key in decisions]
+    with pytest.raises(GrammarError, match="without its quorum"):
+        log.release(*seqs)
+
+
+def test_who_signs_with_two_keys_counts_with_the_first(log: Log) -> None:
+    log.hold()
+    log.release(log.decide("alice", key="k1"), log.decide("alice", key="k2"), log.decide("bob", key="k2"))
+
+
+def test_a_decision_named_twice_counts_once(log: Log) -> None:
+    log.hold()
+    alice = log.decide("alice")
+    with pytest.raises(GrammarError, match="without its quorum"):
+        log.release(alice, alice)
+
+
+def test_a_release_names_decisions_that_stand_before_it(log: Log) -> None:
+    log.hold()
+    with pytest.raises(GrammarError, match="names a decision that is none"):
+        log.release(log.decide("alice"), Seq(99))
+
+
+def test_a_denial_does_not_release(log: Log) -> None:
+    log.hold()
+    with pytest.raises(GrammarError, match="says something else"):
+        log.release(log.decide("alice"), log.decide("bob", Answer.DENY))
+
+
+def test_who_is_not_asked_does_not_count(log: Log) -> None:
+    log.hold()
+    with pytest.raises(GrammarError, match="does not name"):
+        log.release(log.decide("alice"), log.decide("mallory"))
+
+
+def test_an_owner_does_not_decide(log: Log) -> None:
+    log.hold(excluded=("bob",))
+    with pytest.raises(GrammarError, match="owner"):
+        log.release(log.decide("alice"), log.decide("bob"))
+
+
+@pytest.mark.parametrize(("time", "counts"), [(EXPIRES - 1, True), (EXPIRES, False), (EXPIRES + 1, False)])
+def test_a_decision_counts_before_its_hold_expires(log: Log, time: int, counts: bool) -> None:  # noqa: FBT001
+    log.hold()
+    seqs = log.decide("alice"), log.decide("bob", time=time)
+    if counts:
+        log.release(*seqs)
+    else:
+        with pytest.raises(GrammarError, match="expired"):
+            log.release(*seqs)
+
+
+def test_a_late_decision_that_nothing_names_spoils_nothing(log: Log) -> None:
+    log.hold()
+    log.decide("mallory")
+    late = log.decide("bob", time=EXPIRES)
+    log.add(AbandonData(digest=DIGEST, approval="apr-1"), 1)
+    assert late in log.grammar.approvals["apr-1"].decisions
+
+
+def test_an_approval_releases_once_however_many_joined_it(log: Log) -> None:
+    log.hold(1)
+    log.hold(2)
+    seqs = log.decide("alice"), log.decide("bob", request=leaf_of(2))
+    log.release(*seqs, exchange=2)
+    with pytest.raises(GrammarError, match="released before"):
+        log.release(*seqs, exchange=1)
+
+
+def test_a_later_hold_of_an_approval_may_ask_others(log: Log) -> None:
+    log.hold(1)
+    alice = log.decide("alice")
+    log.add(AbandonData(digest=DIGEST, approval="apr-1"), 1)
+    log.hold(2, require=(RequirementData(("alice",), 1),))
+    log.release(alice, exchange=2)
+
+
+def test_an_approval_is_of_one_request(log: Log) -> None:
+    log.hold(1)
+    other = Digest("e" * 64)
+    log.add(msgspec.structs.replace(request(2, "hold").data, digest=other), 2)
+    held = HoldData(
+        approval="apr-1", of="request", rule="r", require=REQUIRE, excluded=None, expires=EXPIRES, digest=other
+    )
+    with pytest.raises(GrammarError, match="another request"):
+        log.add(held, 2)
+
+
+def test_a_denial_names_the_decision_that_denies(log: Log) -> None:
+    log.hold()
+    log.deny(log.decide("alice", Answer.DENY))
+    log.draft(response(1, by="gateway"), 1)
+
+
+@pytest.mark.parametrize("answer", [None, Answer.APPROVE])
+def test_nobody_is_denied_without_one_who_denies(log: Log, answer: Answer | None) -> None:
+    log.hold()
+    seqs = [] if answer is None else [log.decide("alice", answer)]
+    with pytest.raises(GrammarError, match="decision"):
+        log.deny(*seqs)
+
+
+def test_a_decision_is_about_an_approval_that_is_held(log: Log) -> None:
+    with pytest.raises(GrammarError, match="nothing was held"):
+        log.decide("alice")
+
+
+@pytest.mark.parametrize(
+    ("says", "match"),
+    [
+        ({"scope": Scope.GRANT}, "scope"),
+        ({"scope": Scope.BREAK_GLASS}, "scope"),
+        ({"approval": "apr-2"}, "another approval"),
+        ({"origin": "other.example"}, "another origin"),
+        ({"reviewer": "bob"}, "another reviewer"),
+        ({"digest": Digest("e" * 64)}, "another digest"),
+        ({"request": leaf_of(2)}, "a request that was not held"),
+    ],
+)
+def test_a_statement_agrees_with_what_it_is_about(log: Log, says: dict[str, object], match: str) -> None:
+    log.hold()
+    data = DecisionData(
+        approval="apr-1",
+        reviewer="alice",
+        statement=canonical_json(msgspec.structs.replace(statement("alice"), **says)).decode(),
+        signature="-",
+    )
+    with pytest.raises(GrammarError, match=match):
+        log.grammar.decision(data)
+
+
+@pytest.mark.parametrize("text", ["", "{}", canonical_json(statement("alice")).decode() + "\n"])
+def test_a_statement_has_one_form(log: Log, text: str) -> None:
+    log.hold()
+    with pytest.raises(GrammarError, match="not of the form"):
+        log.grammar.decision(DecisionData(approval="apr-1", reviewer="alice", statement=text, signature="-"))
+
+
+def test_an_open_exchange_is_known_by_its_id(log: Log) -> None:
+    with pytest.raises(GrammarError, match="no open exchange"):
+        log.grammar.exchanges.get(ExchangeId("f" * 16))

@@ -1,0 +1,137 @@
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journals import request
+
+from gatekeeper.exchange import Instant, Seq, canonical_json
+from gatekeeper.journal.leaf import LEAF_LIMIT, Leaf, decode_leaf, encode_leaf, is_canonical, is_plain
+
+DRAFT = request(1)
+LEAF = encode_leaf(
+    Leaf(
+        data=DRAFT.data,
+        exchange=DRAFT.exchange or "",
+        seq=Seq(7),
+        session=DRAFT.session or "",
+        time=Instant(1_000),
+        type="request",
+    )
+)
+
+
+def test_a_leaf_is_the_canonical_json_of_the_page_byte_for_byte() -> None:
+    data = {
+        "body": None,
+        "dialect": "openai",
+        "findings": {},
+        "gen_ai": {"gen_ai.request.model": "m"},
+        "headers": [["content-type", "application/json"]],
+        "http": "HTTP/1.1",
+        "method": "POST",
+        "subject": {"groups": ["a"], "iss": "https://issuer", "sub": "bot", "token": "0" * 64, "workflow": None},
+        "target": {"host": "api.example.com", "port": 443},
+        "url": "https://api.example.com/v1/chat",
+        "verdict": {"action": "allow", "reasons": [], "rule": "r"},
+    }
+    entry = {
+        "data": data,
+        "exchange": "0000000000000001",
+        "seq": 7,
+        "session": "5e" * 16,
+        "time": 1000,
+        "type": "request",
+        "v": 1,
+    }
+    assert json.dumps(entry, sort_keys=True, separators=(",", ":")).encode() == LEAF
+
+
+def test_a_leaf_is_read_back() -> None:
+    entry = decode_leaf(LEAF)
+    assert (entry.seq, entry.time, entry.kind) == (7, 1000, "request")
+    assert (entry.exchange, entry.session) == (DRAFT.exchange, DRAFT.session)
+    assert entry.data == DRAFT.data
+    assert entry.leaf_hash == hashlib.sha256(b"\x00" + LEAF).digest()
+
+
+def test_further_keys_in_data_are_allowed() -> None:
+    assert decode_leaf(LEAF.replace(b'"dialect"', b'"later":1,"dialect"')).data == DRAFT.data
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        LEAF.replace(b'"v":1', b'"v":2'),
+        LEAF.replace(b'"type":"request"', b'"type":"surprise"'),
+        LEAF.replace(b'"v":1', b'"v":1,"w":1'),
+        LEAF.replace(b'"method":"POST",', b""),
+        LEAF.replace(b'"port":443', b'"port":"443"'),
+        LEAF.replace(b'"seq":7,', b""),
+        LEAF.replace(b'"seq":7', b'"seq":true'),
+        LEAF.replace(b'"bot"', b'"\xff"'),
+        b"",
+        b"[]",
+        b"[" * 30_000 + b"]" * 30_000,
+        LEAF.replace(b'"findings":{}', b'"findings":' + b'{"a":' * 9_000 + b"1" + b"}" * 9_000),
+        LEAF.replace(b'"bot"', b'"' + b"x" * LEAF_LIMIT + b'"'),
+    ],
+)
+def test_anything_else_is_no_leaf(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"leaf|entry"):
+        decode_leaf(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":9007199254740991,"b":[true,null,-1]}',
+        '{"a":"é/\x7f"}'.encode(),
+        b'"1234567890123456789012"',
+        b'{"a":"\\n\\u0001"}',
+    ],
+)
+def test_canonical_json_is_recognised(raw: bytes) -> None:
+    assert is_canonical(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1.5}',
+        b'{"a":1.0}',
+        b'{"a":1e3}',
+        b'{"a":-0}',
+        b'{"a":9007199254740992}',
+        b'{"a":-9007199254740992}',
+        b'{"a":[{"b":123456789012345678901234567890}]}',
+        '{"é":1}'.encode(),
+        '{"a":[{"é":"1234567890123456"}]}'.encode(),
+        b'{"a":1,"a":1}',
+        b'{"b":1,"a":1}',
+        b'{"a": 1}',
+        b'{"a":"\\/"}',
+        b'{"a":"\\u000a"}',
+        b'{"a":"\\u000A"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\xff"}',
+        b'{"a":NaN}',
+        b"",
+        b"[" * 100_000 + b"]" * 100_000,
+    ],
+)
+def test_anything_else_is_not_canonical(raw: bytes) -> None:
+    assert not is_canonical(raw)
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), NUMBERS | st.text("é1")))
+def test_plain_means_no_floats_no_large_numbers_no_foreign_keys(value: dict[str, object]) -> None:
+    expected = all(
+        key.isascii() and not isinstance(inner, float) and (not isinstance(inner, int) or abs(inner) < 2**53)
+        for key, inner in value.items()
+    )
+    assert is_plain(canonical_json(value)) == expected
