@@ -49,11 +49,30 @@ class Inspection:
         passage = passage_of(flow)
         if passage.stream is not None or flow.response is None:
             return
+        self._take_out_secret(flow.response, established(exchange.target).host)
         inspected = self._inspect_answer(flow.response)
         summary = exchange.summary
         exchange.answer_findings = inspected.findings
         exchange.answer = read_answer(summary.dialect if summary else DialectName.HTTP, inspected.message)
         passage.answer = inspected
+
+    def _take_out_secret(self, response: Response, host: str) -> None:
+        """Keep an upstream that echoes its request from telling the container the credential (invariant 8)."""
+        if not self.parts.vault.keeps(host):
+            return
+        without = self.parts.vault.without_secret
+        fields = tuple((name, without(host, value)) for name, value in response.headers.fields)
+        if fields != response.headers.fields:
+            response.headers.fields = fields
+        try:
+            body = self._decoded(response.raw_content or b"", response.headers.get("Content-Encoding", ""))
+        except (UnknownEncoding, BodyTooLarge, UnreadableBody):
+            return  # nothing that can't be read is passed on
+        if (clean := without(host, body)) != body:
+            response.headers.pop("Content-Encoding", None)
+            response.headers.pop("Transfer-Encoding", None)
+            response.raw_content = clean
+            response.headers["Content-Length"] = str(len(clean))
 
     def _inspect_answer(self, response: Response) -> Inspected:
         try:

@@ -20,6 +20,10 @@ _PLACEHOLDER: Final = re.compile(
     r"|notneeded|no-key|nokey|changeme|redacted|your-api-key|x+|\*+|\.+)?",
     re.IGNORECASE,
 )
+SHORTEST_SECRET: Final = 8
+"""Characters; what is shorter stands in ordinary text too."""
+
+REMOVED: Final = "‹removed›".encode()
 _SCHEME: Final = re.compile(r"(?i)\s*(?:bearer|basic|token|apikey)(?:\s+|$)")
 
 
@@ -100,6 +104,21 @@ class Vault:
             raise CredentialUnavailable(target.host, "a secret is sent over https only; call the host by https")
         kept = tuple(field for field in headers if _spelling(field[0]) not in entry.bearing)
         return Applied((*kept, (entry.header, entry.secret.resolve())), foreign)
+
+    def keeps(self, host: str) -> bool:
+        """Whether there is a credential for a host."""
+        return host in self._entries
+
+    def without_secret(self, host: str, data: bytes) -> bytes:
+        """Take the secret of `host` out of what its upstream sends back, as servers that echo requests do."""
+        entry = self._entries.get(host)
+        if entry is None:
+            return data
+        value = entry.secret.resolve()
+        for secret in (value, _bare(value)):
+            if len(secret) >= SHORTEST_SECRET:
+                data = data.replace(secret.encode(), REMOVED)
+        return data
 
     def without_credentials(self, host: str, headers: Headers) -> Headers:
         """Leave out the fields that carry credentials to `host`, as a digest of the request does."""

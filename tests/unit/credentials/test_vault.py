@@ -158,3 +158,19 @@ def test_the_only_credential_that_leaves_is_the_gateways(
 def test_shows_nothing() -> None:
     prepared = vault()
     assert "s3cret" not in f"{prepared!r} {prepared._entries!r} {prepared.apply(TARGET, ())!r}"
+
+
+def test_a_secret_is_taken_out_of_what_comes_back_whole_or_without_its_scheme() -> None:
+    vault = Vault.load(
+        {"api.example.com": CredentialConfig(value=SecretTemplate("Bearer q7-no-known-shape"))}, {}, b"key"
+    )
+    echoed = b"bare q7-no-known-shape, whole Bearer q7-no-known-shape"
+    assert b"q7-no" not in vault.without_secret("api.example.com", echoed)
+    assert vault.without_secret("other.example.com", echoed) == echoed
+    assert vault.keeps("api.example.com")
+    assert not vault.keeps("other.example.com")
+
+
+def test_a_secret_too_short_to_tell_from_text_is_left() -> None:
+    vault = Vault.load({"api.example.com": CredentialConfig(value=SecretTemplate("abc"))}, {}, b"key")
+    assert vault.without_secret("api.example.com", b"the abc") == b"the abc"
