@@ -49,40 +49,28 @@ class Inspection:
         passage = passage_of(flow)
         if passage.stream is not None or flow.response is None:
             return
-        self._take_out_secret(flow.response, established(exchange.target).host)
-        inspected = self._inspect_answer(flow.response)
+        passage.received = self._read_answer(flow.response)
+        # An upstream that echoes its request does not tell the container the credential (invariant 8).
+        host = established(exchange.target).host
+        inspected = self._inspect_answer(self.parts.vault.without_secret(host, passage.received))
         summary = exchange.summary
         exchange.answer_findings = inspected.findings
         exchange.answer = read_answer(summary.dialect if summary else DialectName.HTTP, inspected.message)
         passage.answer = inspected
 
-    def _take_out_secret(self, response: Response, host: str) -> None:
-        """Keep an upstream that echoes its request from telling the container the credential (invariant 8)."""
-        if not self.parts.vault.keeps(host):
-            return
-        without = self.parts.vault.without_secret
-        fields = tuple((name, without(host, value)) for name, value in response.headers.fields)
-        if fields != response.headers.fields:
-            response.headers.fields = fields
+    def _read_answer(self, response: Response) -> Message:
         try:
             body = self._decoded(response.raw_content or b"", response.headers.get("Content-Encoding", ""))
-        except (UnknownEncoding, BodyTooLarge, UnreadableBody):
-            return  # nothing that can't be read is passed on
-        if (clean := without(host, body)) != body:
-            response.headers.pop("Content-Encoding", None)
-            response.headers.pop("Transfer-Encoding", None)
-            response.raw_content = clean
-            response.headers["Content-Length"] = str(len(clean))
-
-    def _inspect_answer(self, response: Response) -> Inspected:
-        try:
-            body = self._decoded(response.raw_content or b"", response.headers.get("Content-Encoding", ""))
-            inspected = self.parts.masker.inspect(
-                Message(status=response.status_code, headers=header_fields(response), body=body)
-            )
         except BodyTooLarge as error:
             raise Refused(_bad_answer(Reason.ANSWER_TOO_LARGE, str(error))) from error
         except (UnknownEncoding, UnreadableBody) as error:
+            raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, str(error))) from error
+        return Message(status=response.status_code, headers=header_fields(response), body=body)
+
+    def _inspect_answer(self, answer: Message) -> Inspected:
+        try:
+            inspected = self.parts.masker.inspect(answer)
+        except UnreadableBody as error:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, str(error))) from error
         if inspected.uninspected is not None:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, inspected.uninspected))

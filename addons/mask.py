@@ -60,11 +60,11 @@ class Mask:
     @on_response
     def response(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
         passage = passage_of(flow)
-        if passage.answer is None or flow.response is None:
+        if passage.answer is None or passage.received is None or flow.response is None:
             return
         to_client = passage.answer.to_client()
-        if to_client is not passage.answer.message:
-            _send_instead(flow.response, passage.answer.message, to_client)
+        if to_client is not passage.received:
+            _send_instead(flow.response, passage.received, to_client)
 
 
 def _send_instead(target: FlowMessage, before: Message, after: Message) -> None:

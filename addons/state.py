@@ -9,7 +9,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.stream import AnswerStream
 from gatekeeper.egress import Pin
-from gatekeeper.exchange import Exchange, ExchangeId, Reason, Subject
+from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, Subject
 from gatekeeper.identity import Credential
 from gatekeeper.masking import Inspected
 
@@ -20,6 +20,7 @@ class Passage:
 
     exchange: Exchange
     inspected: Inspected | None = None
+    received: Message | None = None
     answer: Inspected | None = None
     stream: AnswerStream | None = None
     answered_by_us: bool = False

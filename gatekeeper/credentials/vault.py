@@ -10,7 +10,7 @@ import msgspec
 
 from gatekeeper.config import ConfigError, CredentialConfig, Foreign
 from gatekeeper.credentials.secret import CredentialUnavailable, Secret
-from gatekeeper.exchange import Headers, Reason, Scheme, Target
+from gatekeeper.exchange import Headers, Message, Reason, Scheme, Target
 
 # Headers that providers take keys from: what a container puts there is replaced for a host that has a credential.
 CREDENTIAL_HEADERS: Final = frozenset({"authorization", "x-api-key", "api-key", "x-goog-api-key"})
@@ -105,20 +105,24 @@ class Vault:
         kept = tuple(field for field in headers if _spelling(field[0]) not in entry.bearing)
         return Applied((*kept, (entry.header, entry.secret.resolve())), foreign)
 
-    def keeps(self, host: str) -> bool:
-        """Whether there is a credential for a host."""
-        return host in self._entries
-
-    def without_secret(self, host: str, data: bytes) -> bytes:
-        """Take the secret of `host` out of what its upstream sends back, as servers that echo requests do."""
+    def without_secret(self, host: str, answer: Message) -> Message:
+        """Take the secret of `host` out of what its upstream answers; gives the same message where it isn't there."""
         entry = self._entries.get(host)
         if entry is None:
-            return data
+            return answer
         value = entry.secret.resolve()
-        for secret in (value, _bare(value)):
-            if len(secret) >= SHORTEST_SECRET:
-                data = data.replace(secret.encode(), REMOVED)
-        return data
+        secrets = [secret.encode() for secret in (value, _bare(value)) if len(secret) >= SHORTEST_SECRET]
+
+        def erased(data: bytes) -> bytes:
+            for secret in secrets:
+                data = data.replace(secret, REMOVED)
+            return data
+
+        headers = tuple((name, erased(text.encode("latin-1")).decode("latin-1")) for name, text in answer.headers)
+        body = erased(answer.body)
+        if headers == answer.headers and body == answer.body:
+            return answer
+        return msgspec.structs.replace(answer, headers=headers, body=body)
 
     def without_credentials(self, host: str, headers: Headers) -> Headers:
         """Leave out the fields that carry credentials to `host`, as a digest of the request does."""
