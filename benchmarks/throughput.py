@@ -1,6 +1,6 @@
 """Requests per second, p50 and p99 of the gateway beside stock mitmdump, on the same work, in one run.
 
-    uv run python benchmarks/throughput.py            # writes benchmarks/RESULTS.md
+    uv run python benchmarks/throughput.py            # writes benchmarks/results/throughput.md
     uv run python benchmarks/throughput.py --quick    # a shorter look; writes nothing
 
 Upstream and load are processes of their own. In each round every target is measured, in turn, and the
@@ -54,7 +54,7 @@ def main() -> int:
         described = [*facts(folder, [sample.others for sample in samples]), _journal(folder)]
         print("\n".join(described))
         if not arguments.quick:
-            write(Path(__file__).with_name("RESULTS.md"), samples, described, sys.argv[1:])
+            write(Path(__file__).with_name("results") / "throughput.md", samples, described, sys.argv[1:])
     return 0
 
 
