@@ -8,23 +8,33 @@ from gatekeeper.cli.times import show_moment, show_size
 from gatekeeper.cli.visible import visible
 from gatekeeper.journal.entries import (
     AbandonData,
+    AdminData,
     Body,
     ChunkData,
     CloseData,
+    ConfigData,
     Data,
     DecisionData,
     DenyData,
+    EraseData,
     ErrorData,
     ExpireData,
+    GrantData,
     HoldData,
+    MessageData,
     OpenData,
+    ReadData,
     RefusedData,
     ReleaseData,
     RequestData,
     ResponseData,
+    RevokeData,
+    SealData,
+    SignedData,
     SubjectData,
     TruncatedData,
     VerdictData,
+    WithdrawData,
 )
 from gatekeeper.journal.statement import DecisionRefused, parse_statement
 
@@ -42,6 +52,8 @@ def sentence(data: Data) -> str:  # noqa: PLR0911 - one for each type
             return visible(f"{data.reason}, on the side of the {data.side}")
         case RefusedData():
             return _refused(data)
+        case MessageData():
+            return visible(f"{data.form} {data.direction}, {_body(data.body)}")
         case OpenData():
             return visible(f"gatekeeper {data.version} begins, configuration {data.config[:12]}")
         case CloseData():
@@ -88,25 +100,53 @@ def _refused(data: RefusedData) -> str:
     return visible(f"{data.reason}, from {data.peer or 'several'}{claimed}{target}{times}")
 
 
-def _decided(data: Data) -> str:
+def _decided(data: Data) -> str:  # noqa: PLR0911 - one for each type
     match data:
         case HoldData():
             asked = "; ".join(f"{one.quorum} of {', '.join(one.reviewers)}" for one in data.require)
             return visible(f"{data.approval}: {data.rule!r} asks {asked}, until {show_moment(data.expires)}")
         case DecisionData():
             return visible(f"{data.approval}: {stated(data)} by {data.reviewer}")
+        case ReleaseData() if data.grant is not UNSET:
+            return f"by the grant in entry {data.grant}"
         case ReleaseData() | DenyData():
-            by = ", ".join(map(str, data.decisions))
+            by = ", ".join(map(str, data.decisions or ()))
             return visible(f"{data.approval}: by the decisions in entries {by}")
         case ExpireData():
             return visible(f"{data.approval}: nobody decided in time")
         case AbandonData():
             return visible(f"{data.approval}: the caller left or was told to come back")
+        case WithdrawData():
+            return visible(f"{data.approval}: withdrawn by {data.by}: {data.why}")
+        case GrantData():
+            uses = f", {data.uses} times" if data.uses is not UNSET else ""
+            tool = f", tool {data.tool}" if data.tool is not UNSET else ""
+            who = f"{data.subject[1]} of {data.subject[0]}, {data.rule!r}{tool}{uses}"
+            return visible(f"{who}, until {show_moment(data.until)}: {stated(data)} by {data.reviewer}")
+        case RevokeData():
+            return visible(f"the grant in entry {data.grant}: {stated(data)} by {data.reviewer}")
+        case _:
+            return _administered(data)
+
+
+def _administered(data: Data) -> str:
+    match data:
+        case ConfigData():
+            return visible(f"configuration {data.config[:12]} is in force, by {data.by}")
+        case AdminData():
+            detail = ", ".join(f"{name} {value}" for name, value in data.detail.items())
+            return visible(f"{data.event.value} by {data.by}: {detail}")
+        case EraseData():
+            return visible(f"session {data.session} is erased by {data.by}: {data.why}")
+        case ReadData():
+            return visible(f"{data.by} read {data.range} by {data.command}")
+        case SealData():
+            return "the segment ends here" + (", another key signs from here on" if data.vkey is not UNSET else "")
         case _:
             return visible(data.kind)
 
 
-def stated(data: DecisionData) -> str:
+def stated(data: SignedData) -> str:
     """Give the verdict and reason of a signed statement; what can't be read is said to be so."""
     try:
         statement = parse_statement(data.statement.encode())

@@ -4,6 +4,7 @@ A struct's `kind` is its entry type. `body` fields are filled in by the writer, 
 the parts of a draft and states their hashes. Fields left at UNSET are not written.
 """
 
+import enum
 from typing import ClassVar
 
 import msgspec
@@ -84,7 +85,11 @@ class PreviousData(msgspec.Struct, frozen=True):
 
 
 class OpenData(Data, frozen=True, kw_only=True):
-    """A run of the gateway begins. `config` is SHA-256 hex of the configuration with secrets hidden."""
+    """A run or a segment begins. `config` is SHA-256 hex of the configuration with secrets hidden.
+
+    `carried` is SHA-256 hex of the open state at a segment's start, `old_head` the newest note of the log that this one
+    takes the place of.
+    """
 
     kind: ClassVar[str] = "open"
 
@@ -94,6 +99,39 @@ class OpenData(Data, frozen=True, kw_only=True):
     vkey: str
     signers: str
     previous: PreviousData | UnsetType = UNSET
+    carried: str | UnsetType = UNSET
+    old_head: str | UnsetType = UNSET
+
+
+class ConfigData(Data, frozen=True, kw_only=True):
+    """Another configuration is in force, and from here on other signers. `by` is who or what asked for it."""
+
+    kind: ClassVar[str] = "config"
+
+    config: str
+    body: Body | None = None
+    signers: str
+    by: str
+
+
+class AdminEvent(enum.Enum):
+    """What somebody did to the gateway."""
+
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    REVOCATION = "revocation"
+    BACKUP = "backup"
+    RESTORE = "restore"
+
+
+class AdminData(Data, frozen=True, kw_only=True):
+    """Somebody did something to the gateway; `detail` says to what: the token, key or subject, the folder."""
+
+    kind: ClassVar[str] = "admin"
+
+    event: AdminEvent
+    by: str
+    detail: Scalars
 
 
 class RefusedData(Data, frozen=True, kw_only=True):
@@ -129,7 +167,10 @@ class RequestData(Data, frozen=True, kw_only=True):
 
 
 class HoldData(Data, frozen=True, kw_only=True):
-    """The exchange waits for reviewers. `expires` is an instant; `excluded` null where no owner is known."""
+    """The exchange waits for reviewers. `of` is `request` or `response`; `expires` is an instant.
+
+    `excluded` is null where no owner is known. `break_glass` are the principals that may release it alone.
+    """
 
     kind: ClassVar[str] = "hold"
 
@@ -140,6 +181,7 @@ class HoldData(Data, frozen=True, kw_only=True):
     excluded: tuple[str, ...] | None
     expires: int
     digest: Digest
+    break_glass: tuple[str, ...] | UnsetType = UNSET
 
 
 class DecisionData(Data, frozen=True, kw_only=True):
@@ -154,13 +196,14 @@ class DecisionData(Data, frozen=True, kw_only=True):
 
 
 class ReleaseData(Data, frozen=True, kw_only=True):
-    """The held request may go: `decisions` are the seqs of the decisions that meet the quorum."""
+    """What was held may go: by `decisions` (seqs) on its approval, or by a `grant` (seq)."""
 
     kind: ClassVar[str] = "release"
 
     digest: Digest
-    approval: str
-    decisions: tuple[Seq, ...]
+    approval: str | UnsetType = UNSET
+    decisions: tuple[Seq, ...] | UnsetType = UNSET
+    grant: Seq | UnsetType = UNSET
 
 
 class DenyData(Data, frozen=True, kw_only=True):
@@ -171,6 +214,45 @@ class DenyData(Data, frozen=True, kw_only=True):
     approval: str
     digest: Digest
     decisions: tuple[Seq, ...]
+
+
+class WithdrawData(Data, frozen=True, kw_only=True):
+    """The approval is taken back: nothing is released by it any more."""
+
+    kind: ClassVar[str] = "withdraw"
+
+    approval: str
+    by: str
+    why: str
+
+
+class GrantData(Data, frozen=True, kw_only=True):
+    """A decision that also covers later requests of a subject ([iss, sub]) and rule, before `until`.
+
+    `uses` and `tool` stand where it is limited; both and `until` are those of the statement.
+    """
+
+    kind: ClassVar[str] = "grant"
+
+    subject: tuple[str, str]
+    rule: str
+    until: int
+    uses: int | UnsetType = UNSET
+    tool: str | UnsetType = UNSET
+    reviewer: str
+    statement: str
+    signature: str
+
+
+class RevokeData(Data, frozen=True, kw_only=True):
+    """A reviewer ends a grant: a statement of scope `grant`, verdict `deny`, over the `grant` entry's leaf hash."""
+
+    kind: ClassVar[str] = "revoke"
+
+    grant: Seq
+    reviewer: str
+    statement: str
+    signature: str
 
 
 class ExpireData(Data, frozen=True, kw_only=True):
@@ -218,6 +300,17 @@ class ResponseData(Data, frozen=True, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
+class MessageData(Data, frozen=True, kw_only=True):
+    """One WebSocket message. `direction` is `up` or `down`; `form` (JSON `kind`) is `text`, `binary` or `close`."""
+
+    kind: ClassVar[str] = "message"
+
+    direction: str
+    form: str = msgspec.field(name="kind")
+    body: Body | None = None
+    findings: dict[str, int]
+
+
 class ErrorData(Data, frozen=True, kw_only=True):
     """The exchange broke. `reason` is one of our own list; `side` is `client`, `upstream` or `gateway`."""
 
@@ -244,3 +337,36 @@ class CloseData(Data, frozen=True, kw_only=True):
     """The run ended in order."""
 
     kind: ClassVar[str] = "close"
+
+
+class EraseData(Data, frozen=True, kw_only=True):
+    """The data keys (ids) of a session are destroyed right after this entry."""
+
+    kind: ClassVar[str] = "erase"
+
+    session: str
+    keys: tuple[str, ...]
+    by: str
+    why: str
+
+
+class ReadData(Data, frozen=True, kw_only=True):
+    """Somebody read what was recorded: which entries, and with what command."""
+
+    kind: ClassVar[str] = "read"
+
+    by: str
+    range: str
+    command: str
+
+
+class SealData(Data, frozen=True, kw_only=True):
+    """A segment ends here. `vkey` is the key of the next one, where it is another."""
+
+    kind: ClassVar[str] = "seal"
+
+    vkey: str | UnsetType = UNSET
+
+
+type SignedData = DecisionData | GrantData | RevokeData
+"""What carries a reviewer's statement and signature."""

@@ -1,27 +1,39 @@
-"""The grammar of a log (JOURNAL.md, "Grammar"): runs, exchanges, approvals, fed entry by entry.
+"""The grammar of a log (JOURNAL.md, "Grammar"): runs, segments, exchanges, approvals, grants, fed entry by entry.
 
 It says where the order is broken and keeps what a later entry must agree with. Signatures are the
-caller's: it asks `Grammar.decision` for what a decision must say.
+caller's: it asks `Grammar.stated` for what a signed entry must say, checks the signature, and admits it.
 """
 
 import enum
-from dataclasses import dataclass, field
+from typing import Final
 
-from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
+import msgspec
+from msgspec import UNSET
+
+from gatekeeper.exchange import ExchangeId, Instant, Seq, canonical_json
+from gatekeeper.journal.approved import REMEMBERED, KnownApproval, KnownDecision, KnownGrant, check_grant
 from gatekeeper.journal.entries import (
     CloseData,
+    ConfigData,
     DecisionData,
     DenyData,
+    GrantData,
     HoldData,
     OpenData,
     ReleaseData,
     RequestData,
-    RequirementData,
+    RevokeData,
+    SealData,
+    SignedData,
     TruncatedData,
+    WithdrawData,
 )
-from gatekeeper.journal.exchanges import Exchanges, GrammarError, demand
+from gatekeeper.journal.exchanges import Exchanges, GrammarError, OpenExchange, demand
 from gatekeeper.journal.leaf import Entry
 from gatekeeper.journal.statement import Answer, DecisionRefused, Scope, Statement, parse_statement
+
+OFTEN: Final = 256
+"""Approvals or grants that are known before those that are long over are looked for again."""
 
 
 class Run(enum.Enum):
@@ -30,26 +42,27 @@ class Run(enum.Enum):
     NOT_BEGUN = enum.auto()
     OPEN = enum.auto()
     CLOSED = enum.auto()
+    SEALED = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDecision:
-    """A decision whose signature has been checked; `key` is the public key that signed, `time` its entry's."""
+class CarriedExchange(OpenExchange, kw_only=True):
+    """An exchange that is open where a segment begins."""
 
-    reviewer: str
-    answer: Answer
-    key: str
-    time: Instant
+    exchange: ExchangeId
 
 
-@dataclass(slots=True)
-class KnownApproval:
-    """What several holds have in common. Whom they ask may differ: the configuration can change in between."""
+class CarriedApproval(KnownApproval, kw_only=True):
+    """An approval that something may still be released by, or that must not release again."""
 
-    digest: Digest
-    leaves: set[str] = field(default_factory=set)
-    decisions: dict[Seq, KnownDecision] = field(default_factory=dict)
-    released: bool = False
+    approval: str
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """The open state at a segment's start (docs/journal-format.md): exchanges in order of their requests."""
+
+    approvals: tuple[CarriedApproval, ...]
+    exchanges: tuple[CarriedExchange, ...]
+    grants: tuple[KnownGrant, ...]
 
 
 class Grammar:
@@ -61,56 +74,114 @@ class Grammar:
         self.signers = ""
         self.exchanges = Exchanges()
         self.approvals: dict[str, KnownApproval] = {}
+        self.grants: dict[Seq, KnownGrant] = {}
+        self._now = Instant(0)
         self._left_open: list[ExchangeId] = []
         self._begun: set[ExchangeId] = set()
+        self._sweep_at = OFTEN
 
     def feed(self, entry: Entry) -> None:
-        """Take the next entry; a `decision` goes through `decision` and `admit` too."""
+        """Take the next entry; what is signed goes through `stated` and `admit` too."""
+        self._now = entry.time
         self._check_run(entry)
         self.exchanges.feed(
             entry.exchange, entry.session, entry.data, bodied=getattr(entry.data, "body", None) is not None
         )
         match entry.data:
             case OpenData():
-                self.run, self.signers = Run.OPEN, entry.data.signers
-                self._left_open = list(self.exchanges.open)
+                self._open(entry.data)
+            case ConfigData():
+                self.signers = entry.data.signers
             case CloseData():
                 demand(not self.exchanges.open, "closes the run while an exchange is open")
                 self.run = Run.CLOSED
+            case SealData():
+                self.run = Run.SEALED
             case RequestData():
                 self._request(entry)
             case HoldData():
-                self._hold(entry, entry.data)
+                self._hold(self.exchanges.get(entry.exchange), entry.data)
             case ReleaseData():
-                self._release(entry.exchange, entry.data)
+                self._release(self.exchanges.get(entry.exchange), entry.data)
             case DenyData():
-                self._deny(entry.exchange, entry.data)
+                self._approval(entry.data.approval).deny(
+                    _hold_of(self.exchanges.get(entry.exchange)), entry.data.decisions
+                )
+            case WithdrawData():
+                self._approval(entry.data.approval).withdrawn = True
             case _:
                 pass
 
-    def decision(self, data: DecisionData) -> Statement:
-        """Give what a decision states, once it agrees with its approval; the signature is still to be checked."""
-        approval = self.approvals.get(data.approval)
-        if approval is None:
-            msg = "is about an approval that nothing was held for"
-            raise GrammarError(msg)
+    def stated(self, data: SignedData) -> Statement:
+        """Give what a signed entry states, once it agrees with what it is about; the signature is yet to be checked."""
         try:
             stated = parse_statement(data.statement.encode())
         except DecisionRefused as error:
             msg = "has a statement that is not of the form"
             raise GrammarError(msg) from error
-        demand(stated.scope is Scope.ONCE, "has a scope that this verifier does not know")
-        demand(stated.approval == data.approval, "states another approval")
         demand(stated.origin == self.origin, "states another origin")
         demand(stated.reviewer == data.reviewer, "states another reviewer")
+        demand(_limited_right(stated), "states limits of a grant that is none, or a grant without an end")
+        if isinstance(data, RevokeData):
+            self._check_revocation(data, stated)
+            return stated
+        approval = self._approval(stated.approval)
+        if isinstance(data, DecisionData):
+            demand(stated.approval == data.approval, "states another approval")
         demand(stated.digest == approval.digest, "states another digest than the hold")
         demand(stated.request in approval.leaves, "states a request that was not held for this approval")
         return stated
 
     def admit(self, entry: Entry, stated: Statement, key: str) -> None:
-        """Keep a decision whose signature is good. Whether it counts is asked by the entry that names it."""
-        decision = KnownDecision(stated.reviewer, stated.verdict, key, entry.time)
-        self.approvals[stated.approval].decisions[entry.seq] = decision
+        """Keep what was signed by `key`. Whether a decision counts is asked by the entry that names it."""
+        given = KnownDecision(
+            seq=entry.seq,
+            reviewer=stated.reviewer,
+            answer=stated.verdict,
+            scope=stated.scope,
+            key=key,
+            time=entry.time,
+            until=stated.until,
+            uses=stated.uses,
+            tool=stated.tool,
+        )
+        match entry.data:
+            case DecisionData():
+                self._approval(stated.approval).decisions.append(given)
+            case GrantData():
+                self._grant(entry, entry.data, stated, given)
+            case RevokeData():
+                self.grants[entry.data.grant].revoked = True
+            case _:
+                pass
+
+    def carried(self) -> bytes:
+        """Give the open state, canonical, as it is carried into the next segment."""
+        self._forget()
+        return canonical_json(
+            Carried(
+                approvals=tuple(
+                    CarriedApproval(approval=id_, **msgspec.structs.asdict(one)) for id_, one in self.approvals.items()
+                ),
+                exchanges=tuple(
+                    CarriedExchange(exchange=id_, **msgspec.structs.asdict(one))
+                    for id_, one in self.exchanges.open.items()
+                ),
+                grants=tuple(self.grants.values()),
+            )
+        )
+
+    def take_over(self, carried: bytes) -> None:
+        """Begin where another segment ended; raises GrammarError for what is no open state."""
+        try:
+            state = msgspec.json.decode(carried, type=Carried)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            msg = "carries no open state"
+            raise GrammarError(msg) from error
+        self.approvals = {one.approval: _without(KnownApproval, one) for one in state.approvals}
+        self.exchanges.open = {one.exchange: _without(OpenExchange, one) for one in state.exchanges}
+        self.grants = {one.seq: one for one in state.grants}
+        self.run = Run.SEALED
 
     def _check_run(self, entry: Entry) -> None:
         if isinstance(entry.data, OpenData):
@@ -120,60 +191,91 @@ class Grammar:
             is_it = isinstance(entry.data, TruncatedData) and entry.exchange == self._left_open.pop(0)
             demand(is_it, "comes before the exchanges that a crash left open are marked truncated, in their order")
 
+    def _open(self, data: OpenData) -> None:
+        # A run goes on over a seal, and so do its exchanges.
+        self._left_open = [] if self.run is Run.SEALED else list(self.exchanges.open)
+        self.run, self.signers = Run.OPEN, data.signers
+
     def _request(self, entry: Entry) -> None:
         exchange = self.exchanges.get(entry.exchange)
-        exchange.leaf = entry.leaf_hash.hex()
+        exchange.leaf, exchange.time = entry.leaf_hash.hex(), entry.time
         if entry.exchange is not None:
             demand(entry.exchange not in self._begun, "begins an exchange that was begun before")
             self._begun.add(entry.exchange)
 
-    def _hold(self, entry: Entry, data: HoldData) -> None:
-        approval = self.approvals.setdefault(data.approval, KnownApproval(data.digest))
-        demand(approval.digest == data.digest, "joins an approval of another request")
-        approval.leaves.add(self.exchanges.get(entry.exchange).leaf)
+    def _hold(self, exchange: OpenExchange, data: HoldData) -> None:
+        known = self.approvals.get(data.approval)
+        if known is None or self._is_over(known):
+            known = KnownApproval(digest=data.digest, subject=exchange.subject, rule=data.rule)
+            self.approvals[data.approval] = known
+        known.join(exchange, data)
+        if len(self.approvals) + len(self.grants) >= self._sweep_at:
+            self._forget()
 
-    def _release(self, exchange: ExchangeId | None, data: ReleaseData) -> None:
-        hold = self._hold_of(exchange)
-        approval = self.approvals[data.approval]
-        demand(not approval.released, "releases an approval that was released before")
-        approvals = _named(approval, hold, data.decisions, Answer.APPROVE)
-        demand(all(_meets(requirement, approvals) for requirement in hold.require), "releases without its quorum")
-        approval.released = True
+    def _release(self, exchange: OpenExchange, data: ReleaseData) -> None:
+        if isinstance(data.grant, int):
+            grant = self.grants.get(data.grant)
+            if grant is None:
+                msg = "releases by a grant that is none"
+                raise GrammarError(msg)
+            grant.release(exchange, exchange.hold.rule if exchange.hold is not None else exchange.rule)
+        elif isinstance(data.approval, str) and isinstance(data.decisions, tuple):
+            self._approval(data.approval).release(_hold_of(exchange), data.decisions)
 
-    def _deny(self, exchange: ExchangeId | None, data: DenyData) -> None:
-        demand(bool(data.decisions), "denies without a reviewer's decision")
-        _named(self.approvals[data.approval], self._hold_of(exchange), data.decisions, Answer.DENY)
+    def _grant(self, entry: Entry, data: GrantData, stated: Statement, given: KnownDecision) -> None:
+        approval = self._approval(stated.approval)
+        check_grant(approval, data, stated, given)
+        self.grants[entry.seq] = KnownGrant(
+            seq=entry.seq,
+            leaf=entry.leaf_hash.hex(),
+            approval=stated.approval,
+            digest=stated.digest,
+            subject=data.subject,
+            rule=data.rule,
+            until=data.until,
+            uses=data.uses,
+        )
 
-    def _hold_of(self, exchange: ExchangeId | None) -> HoldData:
-        hold = self.exchanges.get(exchange).hold
-        if hold is None:
-            msg = "ends a hold that is none"
+    def _check_revocation(self, data: RevokeData, stated: Statement) -> None:
+        grant = self.grants.get(data.grant)
+        if grant is None:
+            msg = "revokes a grant that is none"
             raise GrammarError(msg)
-        return hold
+        meant = (stated.scope, stated.verdict, stated.approval, stated.digest, stated.request)
+        asked = (Scope.GRANT, Answer.DENY, grant.approval, grant.digest, grant.leaf)
+        demand(meant == asked, "states something else than that this grant ends")
 
-
-def _named(approval: KnownApproval, hold: HoldData, seqs: tuple[Seq, ...], answer: Answer) -> list[KnownDecision]:
-    """Give the decisions that an end names; raises GrammarError for one that does not count for this hold."""
-    named = [approval.decisions.get(seq) for seq in seqs]
-    reviewers = {reviewer for requirement in hold.require for reviewer in requirement.reviewers}
-    found: list[KnownDecision] = []
-    for decision in named:
-        if decision is None or decision.answer is not answer:
-            msg = "names a decision that is none, or is not about this approval, or says something else"
+    def _approval(self, id_: str) -> KnownApproval:
+        known = self.approvals.get(id_)
+        if known is None or self._is_over(known):
+            msg = "is about an approval that nothing was held for"
             raise GrammarError(msg)
-        demand(decision.reviewer in reviewers, "names a decision by somebody whom its hold does not name")
-        demand(decision.reviewer not in (hold.excluded or ()), "names a decision by an owner of the workload")
-        demand(decision.time < hold.expires, "names a decision that came after its hold had expired")
-        found.append(decision)
-    return found
+        return known
+
+    def _is_over(self, approval: KnownApproval) -> bool:
+        return approval.expires + REMEMBERED <= self._now
+
+    def _forget(self) -> None:
+        """Forget what is long over: what asks after it would take it for unknown anyway."""
+        self.approvals = {id_: one for id_, one in self.approvals.items() if not self._is_over(one)}
+        self.grants = {seq: one for seq, one in self.grants.items() if self._now < one.until + REMEMBERED}
+        self._sweep_at = max(OFTEN, 2 * (len(self.approvals) + len(self.grants)))
 
 
-def _meets(requirement: RequirementData, approvals: list[KnownDecision]) -> bool:
-    """Whether enough distinct reviewers with distinct keys approve; one who repeats either counts once."""
-    reviewers: set[str] = set()
-    keys: set[str] = set()
-    for one in approvals:
-        if one.reviewer in requirement.reviewers and one.reviewer not in reviewers and one.key not in keys:
-            reviewers.add(one.reviewer)
-            keys.add(one.key)
-    return len(reviewers) >= requirement.quorum
+def _limited_right(stated: Statement) -> bool:
+    """Whether an approval of scope `grant` says until when, and nothing else has limits."""
+    if stated.scope is Scope.GRANT and stated.verdict is Answer.APPROVE:
+        return stated.until is not UNSET
+    return (stated.until, stated.uses, stated.tool) == (UNSET, UNSET, UNSET)
+
+
+def _hold_of(exchange: OpenExchange) -> HoldData:
+    if exchange.hold is None:
+        msg = "ends a hold that is none"
+        raise GrammarError(msg)
+    return exchange.hold
+
+
+def _without[T: msgspec.Struct](kind: type[T], carried: T) -> T:
+    """Give what is carried in its plain form, without its id."""
+    return kind(**{name: getattr(carried, name) for name in kind.__struct_fields__})

@@ -9,7 +9,7 @@ import msgspec
 
 from gatekeeper.exchange import Receipt, canonical_json
 from gatekeeper.journal.draft import Draft, JournalDown
-from gatekeeper.journal.entries import CloseData, Data, OpenData
+from gatekeeper.journal.entries import CloseData, ConfigData, Data, OpenData
 from gatekeeper.journal.exchanges import Exchanges
 from gatekeeper.journal.files import PLAIN_LIMIT
 from gatekeeper.journal.leaf import LEAF_LIMIT
@@ -67,7 +67,7 @@ def _check_content(draft: Draft) -> int:
     if not hasattr(draft.data, "body"):
         msg = f"a {draft.data.kind} entry has no body"
         raise ValueError(msg)
-    if draft.session is None and not isinstance(draft.data, OpenData):
+    if draft.session is None and not isinstance(draft.data, OpenData | ConfigData):
         msg = "a body belongs to a session, under whose key it can be erased"
         raise ValueError(msg)
     if len(draft.content.data) > PLAIN_LIMIT:

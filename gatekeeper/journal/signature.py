@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gatekeeper.exchange import Instant
-from gatekeeper.journal.entries import DecisionData
+from gatekeeper.journal.entries import SignedData
 from gatekeeper.journal.sshsig import parse_sshsig
 from gatekeeper.journal.statement import NAMESPACE, DecisionRefused
 
@@ -34,7 +34,7 @@ def verify_command(signers: Path, reviewer: str, at: Instant, signature: Path) -
     ]  # fmt: skip
 
 
-def check_decision(signers: str, decision: DecisionData, at: Instant) -> str:
+def check_decision(signers: str, decision: SignedData, at: Instant) -> str:
     """Give the hex of the public key that signed a recorded decision; raises DecisionRefused where it is not good."""
     found = parse_sshsig(decision.signature)
     if not decision.reviewer.isprintable() or decision.reviewer.startswith("-"):

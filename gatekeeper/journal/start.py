@@ -238,7 +238,7 @@ def _released(store: LogStore) -> dict[str, ExchangeId]:
     return {
         entry.data.approval: entry.exchange
         for entry in entries
-        if isinstance(entry.data, ReleaseData) and entry.exchange is not None
+        if isinstance(entry.data, ReleaseData) and isinstance(entry.data.approval, str) and entry.exchange is not None
     }
 
 

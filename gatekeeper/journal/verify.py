@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from gatekeeper.exchange import Seq
 from gatekeeper.journal.anchors import read_head, split_anchors
-from gatekeeper.journal.entries import Body, DecisionData, OpenData
+from gatekeeper.journal.entries import Body, DecisionData, GrantData, OpenData, RevokeData
 from gatekeeper.journal.exchanges import GrammarError
 from gatekeeper.journal.files import JournalFiles
 from gatekeeper.journal.grammar import Grammar
@@ -276,8 +276,8 @@ def _entry(seq: int, raw: object) -> Entry:
 def _check_order(grammar: Grammar, entry: Entry) -> None:
     try:
         grammar.feed(entry)
-        if isinstance(entry.data, DecisionData):
-            stated = grammar.decision(entry.data)
+        if isinstance(entry.data, DecisionData | GrantData | RevokeData):
+            stated = grammar.stated(entry.data)
             grammar.admit(entry, stated, check_decision(grammar.signers, entry.data, entry.time))
     except (GrammarError, DecisionRefused) as error:
         msg = f"its {entry.kind} {error}"

@@ -14,20 +14,29 @@ from gatekeeper.exchange import ExchangeId, Instant, SessionId
 from gatekeeper.journal import Entry, Reader, Recorded
 from gatekeeper.journal.entries import (
     AbandonData,
+    AdminData,
     ChunkData,
     CloseData,
+    ConfigData,
     Data,
     DecisionData,
     DenyData,
+    EraseData,
     ErrorData,
     ExpireData,
+    GrantData,
     HoldData,
+    MessageData,
     OpenData,
+    ReadData,
     RefusedData,
     ReleaseData,
     RequestData,
     ResponseData,
+    RevokeData,
+    SealData,
     TruncatedData,
+    WithdrawData,
 )
 
 
@@ -49,6 +58,15 @@ class StepKind(enum.Enum):
     ERROR = "error"
     TRUNCATED = "truncated"
     CLOSE = "close"
+    CONFIG = "config"
+    ADMIN = "admin"
+    WITHDRAW = "withdraw"
+    GRANT = "grant"
+    REVOKE = "revoke"
+    MESSAGE = "message"
+    ERASE = "erase"
+    READ = "read"
+    SEAL = "seal"
 
 
 KINDS: Final[dict[type[Data], StepKind]] = {
@@ -66,6 +84,15 @@ KINDS: Final[dict[type[Data], StepKind]] = {
     ErrorData: StepKind.ERROR,
     TruncatedData: StepKind.TRUNCATED,
     CloseData: StepKind.CLOSE,
+    ConfigData: StepKind.CONFIG,
+    AdminData: StepKind.ADMIN,
+    WithdrawData: StepKind.WITHDRAW,
+    GrantData: StepKind.GRANT,
+    RevokeData: StepKind.REVOKE,
+    MessageData: StepKind.MESSAGE,
+    EraseData: StepKind.ERASE,
+    ReadData: StepKind.READ,
+    SealData: StepKind.SEAL,
 }
 LAST: Final = frozenset({StepKind.RESPONSE, StepKind.ERROR, StepKind.TRUNCATED})
 

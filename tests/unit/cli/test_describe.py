@@ -10,22 +10,32 @@ from gatekeeper.cli.timeline import step_lines
 from gatekeeper.exchange import Digest, Instant, Seq
 from gatekeeper.journal import (
     AbandonData,
+    AdminData,
+    AdminEvent,
     ChunkData,
     CloseData,
+    ConfigData,
     Data,
     DecisionData,
     DenyData,
     Entry,
+    EraseData,
     ErrorData,
     ExpireData,
+    GrantData,
     HoldData,
+    MessageData,
     OpenData,
+    ReadData,
     RefusedData,
     ReleaseData,
     RequirementData,
+    RevokeData,
+    SealData,
     SubjectData,
     TruncatedData,
     VerdictData,
+    WithdrawData,
 )
 from gatekeeper.journal.leaf import KINDS
 from gatekeeper.replay import Step, StepKind
@@ -67,6 +77,17 @@ HOSTILE: list[Data] = [
     ErrorData(reason=EVIL, upstream=None, side=EVIL),
     TruncatedData(reason=EVIL, upstream=None, side=EVIL),
     CloseData(),
+    ConfigData(config=EVIL, signers=EVIL, by=EVIL),
+    AdminData(event=AdminEvent.LOCK, by=EVIL, detail={EVIL: EVIL}),
+    WithdrawData(approval=EVIL, by=EVIL, why=EVIL),
+    GrantData(
+        subject=(EVIL, EVIL), rule=EVIL, until=0, uses=1, tool=EVIL, reviewer=EVIL, statement=EVIL, signature=EVIL
+    ),
+    RevokeData(grant=Seq(1), reviewer=EVIL, statement=EVIL, signature=EVIL),
+    MessageData(direction=EVIL, form=EVIL, findings={EVIL: 1}),
+    EraseData(session=EVIL, keys=(EVIL,), by=EVIL, why=EVIL),
+    ReadData(by=EVIL, range=EVIL, command=EVIL),
+    SealData(vkey=EVIL),
 ]
 
 
@@ -108,7 +129,9 @@ def test_nothing_recorded_gets_through_unseen(data: Data) -> None:
             "a: a statement that can't be read by r",
         ),
         (ReleaseData(digest=D, approval="a", decisions=(Seq(1), Seq(2))), "a: by the decisions in entries 1, 2"),
+        (ReleaseData(digest=D, grant=Seq(7)), "by the grant in entry 7"),
         (ExpireData(approval="a", digest=D), "a: nobody decided in time"),
+        (SealData(), "the segment ends here"),
     ],
 )
 def test_sentences(data: Data, text: str) -> None:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from journals import SESSION, chunk, error, exchange_id, refused, request, response
 
-from gatekeeper.exchange import Digest, Reason, SessionId
+from gatekeeper.exchange import Digest, Reason, Seq, SessionId
 from gatekeeper.journal import (
     AbandonData,
     Data,
@@ -12,6 +12,7 @@ from gatekeeper.journal import (
     Draft,
     ExpireData,
     HoldData,
+    MessageData,
     ReleaseData,
     RequirementData,
     TruncatedData,
@@ -44,10 +45,26 @@ def hold(**changes: object) -> Draft:
 
 
 RELEASE = of(ReleaseData(digest=DIGEST, approval="apr-1", decisions=()))
+BY_GRANT = of(ReleaseData(digest=DIGEST, grant=Seq(3)))
 DENY = of(DenyData(digest=DIGEST, approval="apr-1", decisions=()))
 EXPIRE = of(ExpireData(digest=DIGEST, approval="apr-1"))
 ABANDON = of(AbandonData(digest=DIGEST, approval="apr-1"))
 TRUNCATED = of(TruncatedData(reason="x", upstream=None, side="gateway"))
+
+
+def message(form: str, direction: str = "up") -> Draft:
+    return of(MessageData(direction=direction, form=form, findings={}))
+
+
+def upgrade() -> Draft:
+    return msgspec.structs.replace(replaced(response(1), status=101), content=None)
+
+
+def replaced(draft: Draft, **changes: object) -> Draft:
+    return msgspec.structs.replace(draft, data=msgspec.structs.replace(draft.data, **changes))
+
+
+HOLD_ANSWER = hold(of="response")
 
 # What brings an exchange into each state, and what each step is: all pairs are tried.
 WAYS: dict[State, list[Draft]] = {
@@ -58,14 +75,22 @@ WAYS: dict[State, list[Draft]] = {
     State.RELEASED: [held_request(), hold(), RELEASE],
     State.ANSWER_OURS: [held_request(), hold(), DENY],
     State.STREAMING: [request(1), chunk(1, 0)],
+    State.ANSWER_HELD: [request(1), HOLD_ANSWER],
+    State.ANSWER_RELEASED: [request(1), HOLD_ANSWER, RELEASE],
+    State.TALKING: [request(1), upgrade()],
 }
 DRAFTS: dict[Step, Callable[[int], list[Draft]]] = {
     Step.HOLD: lambda _: [hold()],
+    Step.HOLD_ANSWER: lambda _: [HOLD_ANSWER],
     Step.RELEASE: lambda _: [RELEASE],
+    Step.RELEASE_BY_GRANT: lambda _: [BY_GRANT],
     Step.REFUSE: lambda _: [DENY, EXPIRE, ABANDON],
     Step.CHUNK: lambda chunks: [chunk(1, chunks)],
     Step.ANSWER: lambda chunks: [response(1, chunks=chunks or None)],
     Step.OWN_ANSWER: lambda chunks: [response(1, by="gateway", chunks=chunks or None)],
+    Step.UPGRADE: lambda _: [upgrade()],
+    Step.MESSAGE: lambda _: [message("text"), message("binary", "down")],
+    Step.CLOSE_MESSAGE: lambda _: [message("close")],
     Step.BREAK: lambda _: [error(1), TRUNCATED],
 }
 
@@ -99,13 +124,8 @@ def test_an_exchange_takes_the_steps_of_the_table_and_no_other(state: State, ste
 
 
 def test_no_upstream_speaks_before_a_release_or_after_a_refusal() -> None:
-    for state in (State.DENIED, State.TO_BE_HELD, State.HELD, State.ANSWER_OURS):
-        assert (state, Step.ANSWER) not in STEPS
-        assert (state, Step.CHUNK) not in STEPS
-
-
-def replaced(draft: Draft, **changes: object) -> Draft:
-    return msgspec.structs.replace(draft, data=msgspec.structs.replace(draft.data, **changes))
+    for state in (State.DENIED, State.TO_BE_HELD, State.HELD, State.ANSWER_HELD, State.ANSWER_OURS):
+        assert STEPS.keys().isdisjoint({(state, step) for step in (Step.ANSWER, Step.CHUNK, Step.UPGRADE)})
 
 
 HELD = [held_request(), hold()]
@@ -136,7 +156,15 @@ HELD = [held_request(), hold()]
             msgspec.structs.replace(response(1, chunks=1), content=response(1).content),
             "a body after chunks",
         ),
-        ([held_request()], hold(of="response"), "does not know"),
+        ([held_request()], hold(of="message"), "does not know"),
+        ([held_request()], hold(rule="other"), "another rule"),
+        ([request(1), upgrade()], message("ping"), "no direction or no kind"),
+        ([request(1), upgrade()], message("text", "sideways"), "no direction or no kind"),
+        (HELD, of(ReleaseData(digest=DIGEST)), "neither"),
+        (HELD, replaced(RELEASE, grant=Seq(1)), "by decisions and by a grant"),
+        (HELD, replaced(BY_GRANT, digest=Digest("e" * 64)), "another digest"),
+        ([request(1), HOLD_ANSWER], replaced(RELEASE, approval="apr-2"), "another approval"),
+        ([request(1), HOLD_ANSWER], replaced(RELEASE, digest=Digest("e" * 64)), "another digest"),
         ([held_request()], hold(require=()), "asks nobody"),
         ([held_request()], hold(require=(RequirementData(("alice",), 0),)), "asks nobody"),
         ([held_request()], hold(digest=Digest("e" * 64)), "another digest"),

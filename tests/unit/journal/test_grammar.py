@@ -8,17 +8,23 @@ from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq, canonical_json
 from gatekeeper.journal import (
     AbandonData,
     CloseData,
+    ConfigData,
     Data,
     DecisionData,
     DenyData,
     Draft,
     Entry,
+    GrantData,
     HoldData,
     OpenData,
     ReleaseData,
     RequirementData,
+    RevokeData,
+    SealData,
     TruncatedData,
+    WithdrawData,
 )
+from gatekeeper.journal.approved import REMEMBERED
 from gatekeeper.journal.exchanges import GrammarError
 from gatekeeper.journal.grammar import Grammar
 from gatekeeper.journal.merkle import Hash
@@ -28,6 +34,9 @@ DIGEST = Digest("d" * 64)
 EXPIRES = 1_000
 OPEN = OpenData(version="1", config="0" * 64, vkey="", signers="the signers")
 REQUIRE = (RequirementData(("alice", "bob", "carol"), 2),)
+ONE = (RequirementData(("alice", "bob", "carol"), 1),)
+UNTIL = 500
+BOT = ("https://issuer", "bot")
 
 
 def leaf_of(exchange: int) -> str:
@@ -79,8 +88,37 @@ class Log:
             approval="apr-1", reviewer=reviewer, statement=canonical_json(stated).decode(), signature="-"
         )
         entry = self.add(data, time=time)
-        self.grammar.admit(entry, self.grammar.decision(data), key or f"key of {reviewer}")
+        self.grammar.admit(entry, self.grammar.stated(data), key or f"key of {reviewer}")
         return entry.seq
+
+    def grant(self, reviewer: str = "alice", key: str | None = None, time: int | None = None, **changes: object) -> Seq:
+        """Grant to the bot and the rule of `hold`, with what is changed in the entry, in `says` of the statement."""
+        says = {"scope": Scope.GRANT, "until": Instant(UNTIL), **changes.pop("says", {})}  # type: ignore[dict-item]
+        data = GrantData(
+            subject=BOT,
+            rule="r",
+            until=UNTIL,
+            reviewer=reviewer,
+            statement=canonical_json(statement(reviewer, **says)).decode(),
+            signature="-",
+        )
+        data = msgspec.structs.replace(data, **changes)
+        entry = self.add(data, time=time)
+        self.grammar.admit(entry, self.grammar.stated(data), key or f"key of {reviewer}")
+        return entry.seq
+
+    def revoke(self, grant: Seq, **says: object) -> None:
+        says = {"scope": Scope.GRANT, "request": leaf_of(0), **says}
+        text = canonical_json(statement("alice", Answer.DENY, **says)).decode()
+        data = RevokeData(grant=grant, reviewer="alice", statement=text, signature="-")
+        entry = self.add(data)
+        self.grammar.admit(entry, self.grammar.stated(data), "key of alice")
+
+    def release_by(self, grant: Seq, exchange: int = 1) -> None:
+        self.add(ReleaseData(digest=DIGEST, grant=grant), exchange)
+
+    def to_be_held(self, exchange: int, time: int | None = None) -> None:
+        self.add(msgspec.structs.replace(request(exchange, "hold").data, digest=DIGEST), exchange, time)
 
     def release(self, *seqs: Seq, exchange: int = 1) -> None:
         self.add(ReleaseData(digest=DIGEST, approval="apr-1", decisions=seqs), exchange)
@@ -250,7 +288,7 @@ def test_a_late_decision_that_nothing_names_spoils_nothing(log: Log) -> None:
     log.decide("mallory")
     late = log.decide("bob", time=EXPIRES)
     log.add(AbandonData(digest=DIGEST, approval="apr-1"), 1)
-    assert late in log.grammar.approvals["apr-1"].decisions
+    assert late in [one.seq for one in log.grammar.approvals["apr-1"].decisions]
 
 
 def test_an_approval_releases_once_however_many_joined_it(log: Log) -> None:
@@ -303,11 +341,12 @@ def test_a_decision_is_about_an_approval_that_is_held(log: Log) -> None:
 @pytest.mark.parametrize(
     ("says", "match"),
     [
-        ({"scope": Scope.GRANT}, "scope"),
-        ({"scope": Scope.BREAK_GLASS}, "scope"),
-        ({"approval": "apr-2"}, "another approval"),
+        ({"approval": "apr-2"}, "nothing was held"),
         ({"origin": "other.example"}, "another origin"),
         ({"reviewer": "bob"}, "another reviewer"),
+        ({"scope": Scope.GRANT}, "without an end"),
+        ({"until": Instant(5)}, "limits of a grant"),
+        ({"scope": Scope.BREAK_GLASS, "uses": 5}, "limits of a grant"),
         ({"digest": Digest("e" * 64)}, "another digest"),
         ({"request": leaf_of(2)}, "a request that was not held"),
     ],
@@ -321,16 +360,198 @@ def test_a_statement_agrees_with_what_it_is_about(log: Log, says: dict[str, obje
         signature="-",
     )
     with pytest.raises(GrammarError, match=match):
-        log.grammar.decision(data)
+        log.grammar.stated(data)
 
 
 @pytest.mark.parametrize("text", ["", "{}", canonical_json(statement("alice")).decode() + "\n"])
 def test_a_statement_has_one_form(log: Log, text: str) -> None:
     log.hold()
     with pytest.raises(GrammarError, match="not of the form"):
-        log.grammar.decision(DecisionData(approval="apr-1", reviewer="alice", statement=text, signature="-"))
+        log.grammar.stated(DecisionData(approval="apr-1", reviewer="alice", statement=text, signature="-"))
 
 
 def test_an_open_exchange_is_known_by_its_id(log: Log) -> None:
     with pytest.raises(GrammarError, match="no open exchange"):
         log.grammar.exchanges.get(ExchangeId("f" * 16))
+
+
+def test_a_grant_covers_the_held_call_and_later_ones_of_its_subject_and_rule(log: Log) -> None:
+    log.hold(require=ONE)
+    grant = log.grant("alice")
+    log.release_by(grant)
+    log.to_be_held(2)
+    log.release_by(grant, exchange=2)
+    log.draft(response(2), 2)
+
+
+def test_a_grant_of_two_needs_both_to_have_granted_the_same(log: Log) -> None:
+    log.hold()
+    log.decide("bob")
+    with pytest.raises(GrammarError, match="without its quorum"):
+        log.grant("alice")
+    log.decide("carol", scope=Scope.GRANT, until=Instant(UNTIL + 1))
+    with pytest.raises(GrammarError, match="without its quorum"):
+        log.grant("alice")
+    log.decide("bob", scope=Scope.GRANT, until=Instant(UNTIL))
+    log.release_by(log.grant("alice"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"until": UNTIL + 1}, "something else than its statement"),
+        ({"uses": 3}, "something else than its statement"),
+        ({"tool": "refund"}, "something else than its statement"),
+        ({"says": {"scope": Scope.ONCE}}, "limits of a grant"),
+        ({"says": {"verdict": Answer.DENY}}, "limits of a grant"),
+        ({"says": {"until": Instant(UNTIL + 1)}}, "something else than its statement"),
+        ({"subject": ("https://issuer", "other")}, "another subject or rule"),
+        ({"rule": "other"}, "another subject or rule"),
+        ({"reviewer": "mallory"}, "without its quorum"),
+        ({"reviewer": "carol"}, "without its quorum"),
+        ({"time": EXPIRES}, "without its quorum"),
+        ({"says": {"approval": "apr-2"}}, "nothing was held"),
+        ({"says": {"request": leaf_of(7)}}, "was not held"),
+    ],
+)
+def test_a_grant_says_what_was_signed_by_those_who_may(log: Log, changes: dict[str, object], says: str) -> None:
+    log.hold(require=ONE, excluded=("carol",))
+    with pytest.raises(GrammarError, match=says):
+        log.grant(**changes)
+
+
+def test_a_grant_is_used_as_often_as_it_says(log: Log) -> None:
+    log.hold(require=ONE)
+    grant = log.grant("alice", uses=1, says={"uses": 1})
+    log.release_by(grant)
+    log.to_be_held(2)
+    with pytest.raises(GrammarError, match="used up"):
+        log.release_by(grant, exchange=2)
+
+
+def test_a_grant_covers_what_came_before_it_ends(log: Log) -> None:
+    log.hold(require=ONE)
+    grant = log.grant("alice")
+    log.to_be_held(2, time=UNTIL)
+    with pytest.raises(GrammarError, match="was over"):
+        log.release_by(grant, exchange=2)
+
+
+def test_a_grant_that_is_none_releases_nothing(log: Log) -> None:
+    log.hold(require=ONE)
+    with pytest.raises(GrammarError, match="grant that is none"):
+        log.release_by(Seq(99))
+    with pytest.raises(GrammarError, match="grant that is none"):
+        log.revoke(Seq(99))
+
+
+def test_a_revoked_grant_releases_nothing(log: Log) -> None:
+    log.hold(require=ONE)
+    grant = log.grant("alice")
+    with pytest.raises(GrammarError, match="that this grant ends"):
+        log.revoke(grant, request=leaf_of(1))
+    log.revoke(grant)
+    with pytest.raises(GrammarError, match="revoked"):
+        log.release_by(grant)
+
+
+def test_a_grant_of_another_rule_releases_nothing(log: Log) -> None:
+    log.hold(require=ONE)
+    grant = log.grant("alice")
+    data = request(2, "hold").data
+    other = msgspec.structs.replace(data, digest=DIGEST, verdict=msgspec.structs.replace(data.verdict, rule="s"))
+    log.add(other, 2)
+    with pytest.raises(GrammarError, match="another subject or rule"):
+        log.release_by(grant, exchange=2)
+
+
+def test_break_glass_stands_alone_by_its_own_group(log: Log) -> None:
+    log.hold(1, break_glass=("dora",))
+    log.hold(2, break_glass=("dora",))
+    dora = log.decide("dora", scope=Scope.BREAK_GLASS)
+    alice = log.decide("alice")
+    with pytest.raises(GrammarError, match="stands alone"):
+        log.release(dora, alice, exchange=1)
+    log.release(dora, exchange=2)
+
+
+@pytest.mark.parametrize("changes", [{}, {"break_glass": ("eve",)}, {"break_glass": ("dora",), "excluded": ("dora",)}])
+def test_break_glass_is_for_its_group_alone(log: Log, changes: dict[str, object]) -> None:
+    log.hold(**changes)
+    with pytest.raises(GrammarError, match="names a decision by"):
+        log.release(log.decide("dora", scope=Scope.BREAK_GLASS))
+
+
+def test_what_is_withdrawn_releases_nothing(log: Log) -> None:
+    log.hold(require=ONE)
+    alice = log.decide("alice")
+    log.add(WithdrawData(approval="apr-1", by="ops", why="a mistake"))
+    with pytest.raises(GrammarError, match="withdrawn"):
+        log.release(alice)
+    with pytest.raises(GrammarError, match="nothing was held"):
+        log.add(WithdrawData(approval="apr-2", by="ops", why="a mistake"))
+
+
+def test_an_approval_is_of_one_subject_and_rule(log: Log) -> None:
+    log.hold(1)
+    data = request(2, "hold").data
+    other = msgspec.structs.replace(data.subject, sub="other")
+    log.add(msgspec.structs.replace(data, digest=DIGEST, subject=other), 2)
+    held = HoldData(
+        approval="apr-1", of="request", rule="r", require=REQUIRE, excluded=None, expires=EXPIRES, digest=DIGEST
+    )
+    with pytest.raises(GrammarError, match="another subject"):
+        log.add(held, 2)
+
+
+def test_signers_change_with_the_configuration(log: Log) -> None:
+    log.add(ConfigData(config="0" * 64, signers="others", by="SIGHUP"))
+    assert log.grammar.signers == "others"
+
+
+def test_what_is_long_over_is_forgotten_and_begins_anew(log: Log) -> None:
+    log.hold(1, require=ONE)
+    alice = log.decide("alice")
+    log.add(AbandonData(digest=DIGEST, approval="apr-1"), 1)
+    log.add(refused().data, time=EXPIRES + REMEMBERED)
+    assert b'"approvals":[]' in log.grammar.carried()
+    log.to_be_held(2, time=EXPIRES + REMEMBERED)
+    held = HoldData(
+        approval="apr-1", of="request", rule="r", require=ONE, excluded=None, expires=2 * REMEMBERED, digest=DIGEST
+    )
+    log.add(held, 2, time=EXPIRES + REMEMBERED)
+    with pytest.raises(GrammarError, match="names a decision that is none"):
+        log.release(alice, exchange=2)
+
+
+def test_a_segment_goes_on_where_another_was_sealed(log: Log) -> None:
+    log.hold(1, require=ONE)
+    log.hold(2, require=ONE)
+    alice = log.decide("alice")
+    grant = log.grant("alice", uses=2, says={"uses": 2})
+    log.release_by(grant, exchange=2)
+    log.add(SealData())
+    carried = log.grammar.carried()
+    log.grammar = Grammar(ORIGIN)
+    log.grammar.take_over(carried)
+    assert log.grammar.carried() == carried
+    log.add(OPEN)
+    log.release(alice, exchange=1)
+    log.draft(response(1), 1)
+    log.to_be_held(3)
+    log.release_by(grant, exchange=3)
+    log.to_be_held(4)
+    with pytest.raises(GrammarError, match="used up"):
+        log.release_by(grant, exchange=4)
+
+
+def test_nothing_but_open_follows_a_seal(log: Log) -> None:
+    log.add(SealData())
+    with pytest.raises(GrammarError, match="outside a run"):
+        log.add(refused().data)
+
+
+@pytest.mark.parametrize("carried", [b"", b"{}", b'{"approvals":[],"exchanges":[]}', b"\xff"])
+def test_what_is_no_open_state_is_not_taken_over(carried: bytes) -> None:
+    with pytest.raises(GrammarError, match="no open state"):
+        Grammar(ORIGIN).take_over(carried)
