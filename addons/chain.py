@@ -10,6 +10,8 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
@@ -37,14 +39,51 @@ def build_chain(parts: Parts) -> list[object]:
     return [link(parts) for link in CHAIN]
 
 
+type Hooks = dict[str, Callable[[Any], Any]]
+"""By name; a coroutine function for what has a flow, in every generation of links."""
+
+
 class Chain:
-    """The links as one addon. mitmproxy's manager spends more on an addon and hook than most links do."""
+    """The links as one addon. mitmproxy's manager spends more on an addon and hook than most links do.
+
+    A flow stays with the links that it began with, whatever is reloaded meanwhile: what one policy has decided is
+    never carried out by another. What has no flow goes to the newest links.
+    """
 
     def __init__(self, links: Sequence[object]) -> None:
-        for name in sorted({name for link in links for name in dir(link) if not name.startswith("_")}):
-            hooks = [getattr(link, name) for link in links if callable(getattr(link, name, None))]
-            if hooks:
-                setattr(self, name, _in_order(hooks) if inspect.iscoroutinefunction(hooks[0]) else _at_once(hooks))
+        self._newest = _merged(links)
+        self._begun: WeakKeyDictionary[HTTPFlow, Hooks] = WeakKeyDictionary()
+        for name, hook in self._newest.items():
+            setattr(self, name, self._of_flow(name) if inspect.iscoroutinefunction(hook) else self._of_newest(name))
+
+    def replace(self, links: Sequence[object]) -> None:
+        """Let flows that begin from now on go through other links."""
+        self._newest = _merged(links)
+
+    def _of_flow(self, name: str) -> Callable[[HTTPFlow], Awaitable[None]]:
+        async def run(flow: HTTPFlow) -> None:
+            hooks = self._begun.get(flow)
+            if hooks is None:
+                hooks = self._begun[flow] = self._newest
+            await hooks[name](flow)
+
+        return run
+
+    def _of_newest(self, name: str) -> Callable[[object], None]:
+        def run(data: object) -> None:
+            self._newest[name](data)
+
+        return run
+
+
+def _merged(links: Sequence[object]) -> Hooks:
+    """Give one hook for each name, which runs those of the links in their order."""
+    merged: Hooks = {}
+    for name in sorted({name for link in links for name in dir(link) if not name.startswith("_")}):
+        hooks = [getattr(link, name) for link in links if callable(getattr(link, name, None))]
+        if hooks:
+            merged[name] = _in_order(hooks) if inspect.iscoroutinefunction(hooks[0]) else _at_once(hooks)
+    return merged
 
 
 def _in_order(hooks: Sequence[Callable[[HTTPFlow], Awaitable[None]]]) -> Callable[[HTTPFlow], Awaitable[None]]:

@@ -1,7 +1,7 @@
 """The parts of the domain that the hooks call, opened once from the configuration."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tomli_w
 
@@ -44,7 +44,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
     verifier = Verifier.load(config.identity)
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
-    opening = Opening(version=VERSION, config_text=tomli_w.dumps(hide_secrets(config)), signers=_signers(config))
+    opening = opening_of(config)
     journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening, clock)
     try:
         return Parts(
@@ -63,6 +63,28 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
     except BaseException:
         await journal.close()
         raise
+
+
+def renew(parts: Parts, config: Config) -> Parts:
+    """Make anew what a reload of the configuration changes; the rest lives as long as the run. Raises ConfigError."""
+    return replace(
+        parts,
+        config=config,
+        verifier=Verifier.load(config.identity),
+        policy=Policy(config.rules, config.egress.ports),
+        masker=Masker(config.masking, parts.digest_key),
+        vault=Vault.load(config.credentials, os.environ, parts.digest_key),
+    )
+
+
+def opening_of(config: Config) -> Opening:
+    """Give what `open` states of a run with this configuration; raises ConfigError."""
+    return Opening(version=VERSION, config_text=config_text(config), signers=signers_of(config))
+
+
+def config_text(config: Config) -> str:
+    """Give the configuration in force as the journal keeps it: complete, secrets hidden."""
+    return tomli_w.dumps(hide_secrets(config))
 
 
 def check_detectors(config: Config) -> None:
@@ -86,7 +108,8 @@ async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
         raise ConfigError(msg) from error
 
 
-def _signers(config: Config) -> str:
+def signers_of(config: Config) -> str:
+    """Read the reviewers' keys that are in force; raises ConfigError."""
     try:
         return read_signers(config.approvals.reviewers)
     except (OSError, ValueError) as error:

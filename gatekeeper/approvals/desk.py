@@ -9,7 +9,7 @@ import asyncio
 import base64
 import contextlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,8 +17,10 @@ import msgspec
 
 from gatekeeper.approvals.case import Case, Waiter
 from gatekeeper.approvals.docket import PREFIX, Docket
+from gatekeeper.approvals.gate import Gate
 from gatekeeper.approvals.hold import (
     Hold,
+    Matter,
     Refused,
     Released,
     asked_of,
@@ -69,6 +71,7 @@ class Desk:
         self._idle.set()
         self._closing = False
         self._exit = contextlib.ExitStack()
+        self._terms = Gate()
 
     @classmethod
     async def open(
@@ -148,7 +151,7 @@ class Desk:
             msg = "the gateway is stopping: decide again when it runs"
             raise DecisionRefused(msg)
         with self._working():
-            async with case.lock:
+            async with self._terms.among_others(), case.lock:
                 await self._decide(case, stated, statement.decode(), signature)
         approval = case.approval
         return DecisionOutcome(
@@ -156,6 +159,44 @@ class Desk:
             state=approval.state.value,
             approved=len(approval.approvers()),
             quorum=case.matter.quorum,
+        )
+
+    async def reload(self, config: ApprovalsConfig, signers: str, commit: Callable[[], None]) -> None:
+        """Go on under other terms, from the moment that `commit` has put them on record.
+
+        No decision is under way meanwhile: each stands before the record of the new keys or is checked against them.
+        What was asked on terms that are not in force any more ends; its calls are told to come again.
+        """
+        keygen = Keygen(signers)
+        try:
+            async with self._terms.alone():
+                commit()
+                self._config, self._proof = config, Proof(keygen, self._proof.origin)
+                self._exit.callback(keygen.close)
+                await self._under_new_terms()
+        except BaseException:
+            keygen.close()
+            raise
+
+    async def _under_new_terms(self) -> None:
+        for case in [*self._docket]:
+            async with case.lock:
+                asked = self._asked_now(case.approval.asked, case.matter)
+                if asked == case.approval.asked:
+                    if case.approval.state in {State.PENDING, State.APPROVED}:
+                        case.approval = await self._proof.recount(case.approval)
+                        case.settle(self._now())
+                    continue
+                for waiter in case.waiters:
+                    waiter.finish(End.TERMS_CHANGED)
+                self._docket.remove(case)
+                await self._store.drop([case.approval.id])
+
+    def _asked_now(self, asked: Asked, matter: Matter) -> Asked:
+        return msgspec.structs.replace(
+            asked,
+            require=required(matter.reviewers, matter.quorum, self._config),
+            excluded=self._config.owners.get(asked.sub),
         )
 
     @property
@@ -279,12 +320,7 @@ class Desk:
         Nobody could join it then, and a decision on terms that its hold doesn't state would be no evidence.
         """
         matter, approval = stored.matter, stored.approval
-        asked = msgspec.structs.replace(
-            approval.asked,
-            require=required(matter.reviewers, matter.quorum, self._config),
-            excluded=self._config.owners.get(approval.asked.sub),
-            seen=seen_hash(matter, stored.view),
-        )
+        asked = msgspec.structs.replace(self._asked_now(approval.asked, matter), seen=seen_hash(matter, stored.view))
         if approval.asked != asked:
             return None
         user = used.get(approval.id, approval.used_by)

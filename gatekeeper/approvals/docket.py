@@ -58,7 +58,11 @@ class Docket:
             case for case in self if case.approval.expires + KEPT < now and not case.waiters and not case.lock.locked()
         ]
         for case in old:
-            del self._by_id[case.approval.id]
-            if self._by_digest.get(case.approval.asked.digest) is case:
-                del self._by_digest[case.approval.asked.digest]
+            self.remove(case)
         return [case.approval.id for case in old]
+
+    def remove(self, case: Case) -> None:
+        """Let nobody find it any more."""
+        del self._by_id[case.approval.id]
+        if self._by_digest.get(case.approval.asked.digest) is case:
+            del self._by_digest[case.approval.asked.digest]

@@ -120,6 +120,10 @@ _REFUSALS: Final = {
         "approval {id} is pending; repeat the same call once it is approved (gatekeeper approvals approve {id})",
     ),
     End.CLIENT_GONE: (Reason.CLIENT_GONE, "the client left; approval {id} stays open, and the same call joins it"),
+    End.TERMS_CHANGED: (
+        Reason.APPROVAL_EXPIRED,
+        "who decides on this call has changed, so approval {id} is over; repeat the call to ask again",
+    ),
     End.SHUT_DOWN: (
         Reason.SHUTTING_DOWN,
         "the gateway is stopping; approval {id} stays open: repeat the same call when it runs again",

@@ -59,6 +59,7 @@ class End(enum.Enum):
     WAIT_OVER = enum.auto()
     CLIENT_GONE = enum.auto()
     SHUT_DOWN = enum.auto()
+    TERMS_CHANGED = enum.auto()
 
 
 # What an approval's state means for an exchange that waits for it; None: go on waiting. In APPROVED exactly one

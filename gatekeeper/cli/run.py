@@ -80,7 +80,7 @@ async def _serve(config: "Config") -> None:
 
     parts = await open_parts(config)
     try:
-        gateway = Gateway(parts)
+        gateway = Gateway(parts, load_settings)
     except BaseException:
         await parts.desk.close()
         await parts.close()

@@ -36,10 +36,15 @@ LONGEST_STOP: Final = 3
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the gateway is: why the journal can't record (None: it can), and whether the proxy port is open."""
+    """How the gateway is: why the journal can't record (None: it can), and whether the proxy port is open.
+
+    `config` is the digest of the configuration in force, `refused` why the last reload changed nothing.
+    """
 
     journal: str | None
     listening: bool
+    config: str = ""
+    refused: str | None = None
 
 
 class HealthView(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +54,8 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     journal: str
     listening: bool
     held: int
+    config: str
+    reload: str
 
 
 class SignedDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -146,6 +153,8 @@ class _Api:
             journal=now.journal or "ok",
             listening=now.listening,
             held=self._desk.held,
+            config=now.config,
+            reload="ok" if now.refused is None else f"refused, the old one holds: {now.refused}",
         )
         return _answer(view, 200 if well else 503)
 

@@ -19,12 +19,14 @@ from addons.guard import abort, submit_refusal
 from addons.options import proxy_options
 from addons.parts import Parts
 from addons.state import tunnel_of
+from gatekeeper.config import Config
 from gatekeeper.config.check import listen_address
 from gatekeeper.exchange import Reason
 from gatekeeper.gateway import http1
 from gatekeeper.gateway.admin import Health, create_admin, serve_admin
 from gatekeeper.gateway.authority import load_authority, upstream_roots
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
+from gatekeeper.gateway.reload import Force, Reload
 from gatekeeper.gateway.sweep import sweep
 from gatekeeper.masking import mask_text
 
@@ -41,11 +43,18 @@ class CannotServe(RuntimeError):
 class Gateway:
     """One process: listener, chain, admin socket. `run` returns once all is closed."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, parts: Parts, load: Callable[[], Config] | None = None) -> None:
+        self.chain = Chain(build_chain(parts))
+        self.reload = Reload(parts, self.chain, load or (lambda: parts.config))
         self.master = self._assemble()
         self.stopping = asyncio.Event()
         self.listening = False
+        self._reloads: set[asyncio.Task[Force]] = set()
+
+    @property
+    def parts(self) -> Parts:
+        """What is in force; a reload puts other parts in their place."""
+        return self.reload.parts
 
     async def run(
         self, ready: Callable[[str, int], None], signals: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
@@ -57,6 +66,8 @@ class Gateway:
         loop = asyncio.get_running_loop()
         for number in signals:
             loop.add_signal_handler(number, self.stopping.set)
+        if signals:
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         limits = self._limits()
         http1.install(limits, self._report)
         with asyncio_utils.set_eager_task_factory():
@@ -76,15 +87,18 @@ class Gateway:
                 await self._stop()
                 await admin.stop()
 
+    def _hang_up(self) -> None:
+        task = asyncio.get_running_loop().create_task(self.reload("SIGHUP"))
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
     def _assemble(self) -> Master:
         config = self.parts.config
         host, port = listen_address(config.proxy.listen)
         master = Master(options.Options())
         key, certificate = load_authority(config)
         self.proxyserver = Proxyserver()
-        master.addons.add(
-            self.proxyserver, InspectedLayers(), GatewayTls(key, certificate), Chain(build_chain(self.parts))
-        )
+        master.addons.add(self.proxyserver, InspectedLayers(), GatewayTls(key, certificate), self.chain)
         master.options.update(
             listen_host=host,
             listen_port=port,
@@ -145,7 +159,10 @@ class Gateway:
         return mask_text(self.parts.masker, text) != text
 
     def _health(self) -> Health:
-        return Health(journal=self.parts.journal.failed, listening=self.listening)
+        force = self.reload.force
+        return Health(
+            journal=self.parts.journal.failed, listening=self.listening, config=force.digest, refused=force.refused
+        )
 
 
 _LISTEN_PROBLEMS = {

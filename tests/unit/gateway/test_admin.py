@@ -17,6 +17,7 @@ from gatekeeper.approvals import Desk
 from gatekeeper.gateway.admin import BODY_LIMIT, Health, create_admin, serve_admin
 from gatekeeper.journal.entries import DecisionData
 
+NO_MORE = {"config": "", "reload": "ok"}
 WELL = Health(journal=None, listening=True)
 SECRET_WORD = "4111"
 
@@ -58,16 +59,16 @@ def body_of(statement: bytes, key: SigningKey) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("health", "status", "said"),
     [
-        (WELL, 200, {"status": "ok", "journal": "ok", "listening": True, "held": 1}),
+        (WELL, 200, {"status": "ok", "journal": "ok", "listening": True, "held": 1} | NO_MORE),
         (
             Health(journal="disk full", listening=True),
             503,
-            {"status": "failing", "journal": "disk full", "listening": True, "held": 1},
+            {"status": "failing", "journal": "disk full", "listening": True, "held": 1} | NO_MORE,
         ),
         (
             Health(journal=None, listening=False),
             503,
-            {"status": "failing", "journal": "ok", "listening": False, "held": 1},
+            {"status": "failing", "journal": "ok", "listening": False, "held": 1} | NO_MORE,
         ),
     ],
 )
