@@ -1,4 +1,4 @@
-"""What is compared: stock mitmdump, and the gateway with all that it does."""
+"""What is compared: stock mitmdump, a Master without addons to speak of, and the gateway with all that it does."""
 
 import base64
 import contextlib
@@ -86,6 +86,16 @@ def mitmdump(folder: Path) -> Iterator[Running]:
     ]  # fmt: skip
     with _running(command, port, folder / "mitmdump.log") as pid:
         yield Running("mitmdump", Route(port, str(certificates / "mitmproxy-ca-cert.pem")), pid)
+
+
+@contextlib.contextmanager
+def bare(folder: Path) -> Iterator[Running]:
+    """Run mitmproxy's layers alone, without its default addons and without ours."""
+    port = free_port()
+    certificates = folder / "bare"
+    command = [sys.executable, Path(__file__).with_name("bare.py"), str(port), certificates, folder / "upstream-ca.pem"]
+    with _running(command, port, folder / "bare.log") as pid:
+        yield Running("bare Master", Route(port, str(certificates / "mitmproxy-ca-cert.pem")), pid)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -28,6 +28,8 @@ from proxies import Running, gateway, mitmdump
 from report import Sample, table, write
 from upstream import make_certificates, serve
 from workload import Scenario, is_masked
+
+type Peer = Callable[[Path], contextlib.AbstractContextManager[Running]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def main() -> int:
     """Run the benchmark."""
     arguments = _arguments()
     scenarios = [Scenario[name.upper()] for name in arguments.only] or list(Scenario)
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as name, _bench(Path(name), scenarios) as bench:
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name, standing(Path(name), scenarios) as bench:
         folder = Path(name)
         samples: list[Sample] = []
         for scenario in scenarios:
@@ -75,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def _bench(folder: Path, scenarios: Sequence[Scenario]) -> Iterator[Bench]:
+def standing(folder: Path, scenarios: Sequence[Scenario], *more: Peer) -> Iterator[Bench]:
     """Start everything, and see that each target answers, and the gateway masks, before anything is measured."""
     root, leaf = make_certificates(folder)
     with contextlib.ExitStack() as stack:
@@ -83,12 +85,13 @@ def _bench(folder: Path, scenarios: Sequence[Scenario]) -> Iterator[Bench]:
         port: int = told.recv()
         loader, jobs = stack.enter_context(_process(work))
         stock, own = stack.enter_context(mitmdump(folder)), stack.enter_context(gateway(folder, port))
+        others = [stack.enter_context(peer(folder)) for peer in more]
         direct = Running("direct", Route(port, str(root), proxied=False), upstream.pid or 0)
         pids = tuple({process.pid or 0 for process in (upstream, loader)} | {stock.pid, own.pid})
-        bench = Bench(jobs, (direct, stock, own), port, pids)
+        bench = Bench(jobs, (direct, stock, *others, own), port, pids)
         for target in bench.targets:
             for scenario in scenarios:
-                answer = _ask(bench, Job(target.route, scenario, 1, 0.05, port)).last
+                answer = ask(bench, Job(target.route, scenario, 1, 0.05, port)).last
                 masked = is_masked(answer)
                 assert masked == (target is own), f"{target.name}, {scenario.title}: masked: {masked}"
         yield bench
@@ -124,7 +127,7 @@ def _compare(bench: Bench, scenario: Scenario, connections: int, rounds: int, se
 
 def _sample(bench: Bench, target: Running, job: Job, number: int) -> Sample:
     begin, busy, own, used = time.perf_counter(), busy_seconds(), _used(bench.pids), cpu_seconds(target.pid)
-    measured = _ask(bench, job)
+    measured = ask(bench, job)
     used, own, busy = cpu_seconds(target.pid) - used, _used(bench.pids) - own, busy_seconds() - busy
     wall, calls = time.perf_counter() - begin, len(measured.latencies)
     latencies = sorted(measured.latencies)
@@ -141,7 +144,8 @@ def _sample(bench: Bench, target: Running, job: Job, number: int) -> Sample:
     )
 
 
-def _ask(bench: Bench, job: Job) -> Measured:
+def ask(bench: Bench, job: Job) -> Measured:
+    """Have one measurement taken; raises TypeError with what went wrong."""
     bench.jobs.send(job)
     answer = bench.jobs.recv()
     if not isinstance(answer, Measured):

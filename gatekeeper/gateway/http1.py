@@ -32,6 +32,7 @@ from addons.answers import own_answer, plain_answer
 from addons.seal import upstream_refusal
 from addons.state import exchange_of, has_begun
 from gatekeeper.exchange import Headers, Reason, Refusal
+from gatekeeper.gateway.replace import replace
 
 SLOWEST_BODY: Final = 1024
 """Bytes of a body that must come in each `header_timeout`; slower is a drip."""
@@ -292,16 +293,11 @@ def install(limits: Limits, report: Report) -> None:
 
     `report` records a refusal that no hook sees.
     """
-    for module, name in ((http_layers, "Http1Server"), (http_layers, "Http1Client"), (_http1, "make_error_response"),
-                         (_http2, "format_error")):  # fmt: skip
-        if not hasattr(module, name):
-            msg = f"this mitmproxy has no {module.__name__}.{name}; Gatekeeper needs mitmproxy 12.2 or 12.3"
-            raise RuntimeError(msg)
     server = type("Http1Server", (StrictServer,), {"limits": limits, "report": staticmethod(report)})
     client = type("Http1Client", (StrictClient,), {"limits": limits})
-    vars(http_layers).update(Http1Server=server, Http1Client=client)
-    vars(_http1).update(make_error_response=_page_http1)
-    vars(_http2).update(format_error=_page_http2)
+    replace(http_layers, Http1Server=server, Http1Client=client)
+    replace(_http1, make_error_response=_page_http1)
+    replace(_http2, format_error=_page_http2)
 
 
 def _page_http1(status_code: int, message: str = "") -> bytes:  # noqa: ARG001 - mitmproxy's signature; its text is not passed on

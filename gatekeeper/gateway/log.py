@@ -34,6 +34,7 @@ def install_log(stream: TextIO = sys.stderr) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("mitmproxy").setLevel(logging.ERROR)  # so that the rest is not even put into words
 
 
 def _worth_showing(record: logging.LogRecord) -> bool:

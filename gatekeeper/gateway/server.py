@@ -22,7 +22,7 @@ from addons.state import tunnel_of
 from gatekeeper.config import Config
 from gatekeeper.config.check import listen_address
 from gatekeeper.exchange import Reason
-from gatekeeper.gateway import http1
+from gatekeeper.gateway import connection, http1
 from gatekeeper.gateway.admin import Health, create_admin, serve_admin
 from gatekeeper.gateway.authority import load_authority, upstream_roots
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
@@ -70,6 +70,7 @@ class Gateway:
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         limits = self._limits()
         http1.install(limits, self._report)
+        connection.install()
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config
             app = create_admin(self.parts.desk, self._health, self._sensitive)

@@ -1,0 +1,169 @@
+"""What drives the layers: order, back-pressure, ends, and a fault that is ours."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+from harness import Background, RunningGateway, Upstream, read_answer
+from mitmproxy.proxy.layers import ServerTLSLayer
+from mitmproxy.proxy.layers.http import HttpStream
+
+from gatekeeper.gateway import connection
+
+
+def request(upstream: Upstream, path: str = "/") -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost:{upstream.port}\r\n\r\n".encode()
+
+
+def path_answer(head: bytes) -> bytes:
+    body = b'{"path":"' + head.split(b" ")[1] + b'"}'
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.fixture
+def handlers(monkeypatch: pytest.MonkeyPatch) -> list[connection.GatewayConnection]:
+    """Collect the handlers of all connections."""
+    made: list[connection.GatewayConnection] = []
+    begin = connection.GatewayConnection.__init__
+
+    def noted(self: connection.GatewayConnection, *arguments: object) -> None:
+        begin(self, *arguments)
+        made.append(self)
+
+    monkeypatch.setattr(connection.GatewayConnection, "__init__", noted)
+    return made
+
+
+def test_several_requests_sent_at_once_are_answered_in_order(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset(path_answer)
+    gateway = start_gateway()
+    with gateway.tls("localhost", upstream.port) as tunnel:
+        tunnel.sendall(request(upstream, "/one") + request(upstream, "/two") + request(upstream, "/three"))
+        got = b""
+        while got.count(b'{"path"') < 3:
+            piece = tunnel.recv(65536)
+            assert piece, got
+            got += piece
+    assert got.index(b"/one") < got.index(b"/two") < got.index(b"/three")
+    assert upstream.connections == 1
+
+
+def test_a_request_that_comes_byte_by_byte_is_answered(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset(path_answer)
+    gateway = start_gateway()
+    with gateway.tls("localhost", upstream.port) as tunnel:
+        for byte in request(upstream, "/slow"):
+            tunnel.sendall(bytes([byte]))
+        assert read_answer(tunnel).endswith(b'{"path":"/slow"}')
+
+
+def test_a_client_that_has_said_all_and_closed_its_half_is_let_go(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset()
+    gateway = start_gateway()
+    raw = gateway.connect("localhost", upstream.port)
+    raw.shutdown(socket.SHUT_WR)
+    raw.settimeout(10)
+    assert raw.recv(1) == b""
+
+
+def test_in_a_tunnel_events_pass_by_the_layers_around_it(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream, handlers: list[connection.GatewayConnection]
+) -> None:
+    upstream.reset()
+    gateway = start_gateway()
+    with gateway.tls("localhost", upstream.port) as tunnel:
+        tunnel.sendall(request(upstream))
+        assert read_answer(tunnel).startswith(b"HTTP/1.1 200")
+        (handler,) = handlers
+        assert isinstance(handler.layer, ServerTLSLayer)
+        assert any(isinstance(one, HttpStream) for one in handler.layer.context.layers)
+
+
+def test_what_fails_in_a_layer_ends_the_connection(
+    start_gateway: Callable[..., RunningGateway],
+    upstream: Upstream,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """mitmproxy logs it, text and all, and lets the client wait."""
+    upstream.reset()
+    gateway = start_gateway()
+
+    def fail(*_: object) -> None:
+        msg = "canary-of-the-layer"
+        raise NotImplementedError(msg)
+
+    monkeypatch.setattr(HttpStream, "state_wait_for_response_headers", fail)
+    before = time.monotonic()
+    answer = gateway.exchange("localhost", upstream.port, request(upstream))
+    assert answer == b""
+    assert time.monotonic() - before < 10
+    output = capfd.readouterr()
+    assert "canary-of-the-layer" not in output.out + output.err
+
+
+def test_a_client_that_does_not_read_stops_the_upstream(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    """A stream goes on at the pace of its reader: the gateway does not gather it."""
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"' + b"word " * 2000 + b'"}}]}\n\n'
+    piece = b"%x\r\n%b\r\n" % (len(event), event)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    sent = 0
+
+    class Endless(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport, self.flowing = transport, True
+
+        def data_received(self, data: bytes) -> None:  # noqa: ARG002 - the signature
+            self.transport.write(head)
+            self.send()
+
+        def pause_writing(self) -> None:
+            self.flowing = False
+
+        def resume_writing(self) -> None:
+            self.flowing = True
+
+        def send(self) -> None:
+            nonlocal sent
+            if self.flowing and not self.transport.is_closing():
+                self.transport.write(piece)
+                sent += len(piece)
+            asyncio.get_running_loop().call_later(0 if self.flowing else 0.01, self.send)
+
+    loop = asyncio.new_event_loop()
+    background = Background(loop)
+
+    async def start() -> asyncio.Server:
+        return await loop.create_server(Endless, "127.0.0.1", 0, ssl=upstream.context)
+
+    listening = background.run(start())
+    port = listening.sockets[0].getsockname()[1]
+    gateway = start_gateway(port=port)
+    question = b'{"model":"m","stream":true,"messages":[]}'
+    with gateway.tls("localhost", port) as tunnel:
+        tunnel.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(question)}\r\n\r\n".encode()
+            + question
+        )
+        assert tunnel.recv(12) == b"HTTP/1.1 200"
+        before = -1
+        deadline = time.monotonic() + 60
+        while before != sent:
+            assert time.monotonic() < deadline, f"{sent} bytes, and no end"
+            before = sent
+            time.sleep(1)
+        assert sent < 32 << 20
+    loop.call_soon_threadsafe(listening.close)
+    background.end()
