@@ -27,14 +27,14 @@ class Identity:
         self.parts = parts
 
     @on_connect
-    def http_connect(self, flow: HTTPFlow) -> None:
+    async def http_connect(self, flow: HTTPFlow) -> None:
         values = _take(flow, PROXY_AUTHORIZATION)
         tunnel_of(flow.client_conn).claimed = claimed_subject(values)
         try:
             token = read_proxy_credential(values)
             if token is not None:
                 tunnel = tunnel_of(flow.client_conn)
-                tunnel.subject = self.parts.verifier.verify(token, self.parts.clock())
+                tunnel.subject = await self.parts.verifier.identify(token, self.parts.clock())
                 tunnel.credential = Credential(token)
             elif not self.parts.config.identity.header_identity:
                 raise _missing()
@@ -42,7 +42,7 @@ class Identity:
             raise Refused(self._proxy_refusal(error)) from error
 
     @on_arrival
-    def requestheaders(self, flow: HTTPFlow) -> None:
+    async def requestheaders(self, flow: HTTPFlow) -> None:
         now = self.parts.clock()
         exchange = Exchange(id=new_exchange_id(), received=now)
         begin(flow, exchange)
@@ -50,7 +50,7 @@ class Identity:
         in_tunnel = tunnel.connect is not None
         proxy_values, header_values = _take(flow, PROXY_AUTHORIZATION), _take(flow, IDENTITY_HEADER)
         try:
-            exchange.subject = self._subject(tunnel, () if in_tunnel else proxy_values, header_values, now)
+            exchange.subject = await self._subject(tunnel, () if in_tunnel else proxy_values, header_values, now)
         except IdentityError as error:
             raise Refused(_unauthorized(error) if in_tunnel else self._proxy_refusal(error)) from error
         exchange.session = self.parts.windows.session_for(
@@ -58,13 +58,13 @@ class Identity:
         )
         exchange.advance(Phase.IDENTIFIED)
 
-    def _subject(
+    async def _subject(
         self, tunnel: Tunnel, proxy_values: Sequence[str], header_values: Sequence[str], now: Instant
     ) -> Subject:
-        by_header = self._by_header(header_values, now)
+        by_header = await self._by_header(header_values, now)
         token = tunnel.credential.token if tunnel.credential else read_proxy_credential(proxy_values)
         # Verified again for each request: a token runs out, and a key is taken away, while a tunnel is open.
-        by_proxy = None if token is None else self.parts.verifier.verify(token, now)
+        by_proxy = None if token is None else await self.parts.verifier.identify(token, now)
         if by_header and by_proxy and by_header.token != by_proxy.token:
             raise IdentityError(Reason.TWO_CREDENTIALS, "two credentials that differ; send one")
         subject = by_header or by_proxy
@@ -72,12 +72,12 @@ class Identity:
             raise _missing()
         return subject
 
-    def _by_header(self, values: Sequence[str], now: Instant) -> Subject | None:
+    async def _by_header(self, values: Sequence[str], now: Instant) -> Subject | None:
         if not values or not self.parts.config.identity.header_identity:
             return None
         if len(set(values)) > 1:
             raise IdentityError(Reason.TWO_CREDENTIALS, f"several {IDENTITY_HEADER} headers; send one")
-        return self.parts.verifier.verify(values[0], now)
+        return await self.parts.verifier.identify(values[0], now)
 
     def _proxy_refusal(self, error: IdentityError) -> Refusal:
         realm = self.parts.config.identity.proxy_realm

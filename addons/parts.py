@@ -41,7 +41,13 @@ class Parts:
 async def open_parts(config: Config, clock: Clock = now) -> Parts:
     """Open what the configuration names; raises ConfigError or JournalDown, each one line."""
     # What can be wrong in a configuration is looked at before the journal begins a run.
-    verifier = Verifier.load(config.identity)
+    embedded = config.embedded_issuer
+    verifier = Verifier.load(
+        config.identity,
+        upstream_ca=config.proxy.upstream_ca,
+        embedded=embedded.issuer if embedded is not None else None,
+        clock=clock,
+    )
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
     opening = opening_of(config)

@@ -38,7 +38,13 @@ def request_draft(flow: HTTPFlow, exchange: Exchange, parts: Parts) -> Draft:
     verdict, summary = established(exchange.verdict), established(exchange.summary)
     data = RequestData(
         subject=SubjectData(
-            iss=subject.iss, sub=subject.sub, groups=subject.groups, workflow=subject.workflow, token=subject.token
+            iss=subject.iss,
+            sub=subject.sub,
+            groups=subject.groups,
+            workflow=subject.workflow,
+            token=subject.token,
+            act=subject.actors or UNSET,
+            facts=dict(subject.facts) or UNSET,
         ),
         method=recorded.method,
         url=recorded.url,

@@ -73,7 +73,8 @@ def subject_sentence(subject: SubjectData) -> str:
     """Say who calls."""
     groups = f", groups {', '.join(subject.groups)}" if subject.groups else ""
     workflow = f", workflow {subject.workflow}" if subject.workflow is not None else ""
-    return visible(f"{subject.sub} of {subject.iss}{groups}{workflow}")
+    acting = "" if subject.act is UNSET else "".join(f", by {one.sub} of {one.iss}" for one in subject.act)
+    return visible(f"{subject.sub} of {subject.iss}{acting}{groups}{workflow}")
 
 
 def found_sentence(findings: Mapping[str, int]) -> str:

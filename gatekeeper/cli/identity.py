@@ -8,10 +8,11 @@ import click
 from gatekeeper.cli.options import Duration, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_pairs
 from gatekeeper.cli.problem import Problem
+from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
     from gatekeeper.config import Config, IssuerConfig
-    from gatekeeper.identity import EmbeddedIssuer
+    from gatekeeper.identity import EmbeddedIssuer, Verifier
 
 STANDARD_INPUT: Final = "-"
 
@@ -48,15 +49,18 @@ def issue(subject: str, groups: tuple[str, ...], workflow: str | None, ttl: floa
 @settings_option
 def check(token: str, *, as_json: bool) -> None:
     """Say who TOKEN is from, or why it is refused (exit 1). `-` reads it from standard input."""
-    from gatekeeper.exchange import now
-    from gatekeeper.identity import IdentityError, Verifier
+    import asyncio
 
-    verifier = Verifier.load(load_settings().identity)
+    from gatekeeper.exchange import now
+    from gatekeeper.identity import IdentityError
+
+    verifier = load_verifier(load_settings())
+    text = sys.stdin.buffer.read().decode("ascii", "replace").strip() if token == STANDARD_INPUT else token
     try:
-        subject = verifier.verify(
-            sys.stdin.buffer.read().decode("ascii", "replace").strip() if token == STANDARD_INPUT else token, now()
-        )
+        subject = asyncio.run(verifier.identify(text, now()))
     except IdentityError as error:
+        for problem in verifier.problems:
+            click.echo(visible(problem), err=True)
         if as_json:
             print_json({"ok": False, "reason": error.reason.value, "message": str(error)})
         else:
@@ -69,12 +73,26 @@ def check(token: str, *, as_json: bool) -> None:
 
     print_pairs(
         {
-            "subject": subject.sub,
-            "issuer": subject.iss,
-            "groups": ", ".join(subject.groups) or "none",
-            "workflow": subject.workflow or "none",
+            "subject": visible(subject.sub),
+            "issuer": visible(subject.iss),
+            "groups": visible(", ".join(subject.groups)) or "none",
+            "workflow": visible(subject.workflow or "none"),
             "expires": show_instant(subject.expires),
+            **{f"actor {at}": visible(f"{one.sub} of {one.iss}") for at, one in enumerate(subject.actors, 1)},
+            **{name: visible(value) for name, value in subject.facts},
         }
+    )
+
+
+def load_verifier(config: "Config") -> "Verifier":
+    """Open a verifier as the gateway has it; raises ConfigError."""
+    from gatekeeper.identity import Verifier
+
+    embedded = config.embedded_issuer
+    return Verifier.load(
+        config.identity,
+        upstream_ca=config.proxy.upstream_ca,
+        embedded=embedded.issuer if embedded is not None else None,
     )
 
 

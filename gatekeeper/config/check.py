@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from gatekeeper.config.issuers import caller_problems, issuer_problems
 from gatekeeper.config.model import Action, Config, OperatorConfig, OperatorName, RuleConfig
 
-# Asymmetric only: with a symmetric algorithm whoever can check a token can make one (RFC 8725 §3.1).
-ASYMMETRIC: Final = frozenset(
-    {"EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-)
 HIGHEST_PORT: Final = 65535
 _HOST: Final = re.compile(
     r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE
@@ -41,10 +38,11 @@ def listen_address(listen: str) -> tuple[str, int]:
 def _problems(config: Config) -> Iterator[Problem]:
     yield from _listeners(config)
     yield from _egress(config)
-    yield from _identity(config)
+    yield from issuer_problems(config)
     names: set[str] = set()
     for number, rule in enumerate(config.rules):
         yield from ((f"rules[{number}].{key}", problem) for key, problem in _rule(rule, config))
+        yield from caller_problems(number, rule, config)
         if rule.name in names:
             yield (
                 f"rules[{number}].name",
@@ -81,21 +79,6 @@ def _egress(config: Config) -> Iterator[Problem]:
             ipaddress.ip_network(network)
         except ValueError as error:
             yield f"egress.private_networks[{number}]", str(error)
-
-
-def _identity(config: Config) -> Iterator[Problem]:
-    issuers: set[str] = set()
-    for number, issuer in enumerate(config.identity.issuers):
-        key = f"identity.issuers[{number}]"
-        if bad := set(issuer.algorithms) - ASYMMETRIC:
-            yield f"{key}.algorithms", f"{', '.join(sorted(bad))}: only {', '.join(sorted(ASYMMETRIC))}"
-        if not issuer.algorithms:
-            yield f"{key}.algorithms", "names none, so no token could be valid"
-        if "://" in issuer.jwks or not issuer.jwks:
-            yield f"{key}.jwks", "this version reads keys from a file only"
-        if issuer.issuer in issuers:
-            yield f"{key}.issuer", "is named twice"
-        issuers.add(issuer.issuer)
 
 
 def _rule(rule: RuleConfig, config: Config) -> Iterator[Problem]:

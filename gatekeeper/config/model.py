@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
 
@@ -70,21 +71,53 @@ class EgressConfig(Section, frozen=True, kw_only=True):
     private_networks: tuple[str, ...] = ()
 
 
-class IssuerConfig(Section, frozen=True, kw_only=True):
-    """`[[identity.issuers]]`: one issuer of tokens and the keys it signs with."""
+class Profile(enum.Enum):
+    """What kind of issuer it is, and so what its tokens look like."""
 
-    issuer: str
-    audience: str = "gatekeeper"
-    jwks: str
-    algorithms: tuple[str, ...] = ("EdDSA", "ES256", "RS256")
-    max_life: Seconds = Seconds(3600)
+    OIDC = "oidc"
+    KUBERNETES = "kubernetes"
+    GITHUB = "github"
+    SPIFFE = "spiffe"
+    ENTRA = "entra"
+    GOOGLE = "google"
 
 
 class ClaimsConfig(Section, frozen=True, kw_only=True):
-    """`[identity.claims]`: which claims carry groups and workflow."""
+    """`[identity.claims]`: which claims carry groups and workflow; an empty name: none does."""
 
     groups: str = "groups"
     workflow: str = "workflow"
+
+
+class IssuerClaims(Section, frozen=True, kw_only=True):
+    """`claims` of one issuer: what differs from `[identity.claims]`, or from its profile."""
+
+    groups: str | UnsetType = UNSET
+    workflow: str | UnsetType = UNSET
+
+
+class ClaimMapping(Section, frozen=True, kw_only=True):
+    """`[[identity.issuers.map]]`: what a token with this claim is given. `value` is exact, `glob` has stars."""
+
+    claim: str
+    value: str = ""
+    glob: str = ""
+    groups: tuple[str, ...] = ()
+    workflow: str = ""
+
+
+class IssuerConfig(Section, frozen=True, kw_only=True):
+    """`[[identity.issuers]]`: one issuer of tokens, the keys it signs with, and what of its tokens counts."""
+
+    issuer: str
+    audience: str = "gatekeeper"
+    jwks: str = ""
+    algorithms: tuple[str, ...] = ("EdDSA", "ES256", "RS256")
+    max_life: Seconds = Seconds(3600)
+    profile: Profile = Profile.OIDC
+    require: dict[str, tuple[str, ...]] = {}
+    claims: IssuerClaims = IssuerClaims()
+    map: tuple[ClaimMapping, ...] = ()
 
 
 EMBEDDED_ISSUER: Final = IssuerConfig(issuer="https://gatekeeper.local", jwks="data/issuer.jwks.json")
@@ -96,6 +129,7 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     proxy_realm: str = "gatekeeper"
     header_identity: bool = False
     leeway: Seconds = Seconds(30)
+    stale_keys: Seconds = Seconds(86400)
     issuers: tuple[IssuerConfig, ...] = (EMBEDDED_ISSUER,)
     claims: ClaimsConfig = ClaimsConfig()
 
@@ -109,6 +143,7 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    issuers: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     workflows: tuple[str, ...] = ()

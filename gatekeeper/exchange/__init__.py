@@ -7,7 +7,7 @@ from gatekeeper.exchange.finding import Finding, count_findings
 from gatekeeper.exchange.refusal import Reason, Refusal
 from gatekeeper.exchange.session import SessionId, SessionSource, session_id
 from gatekeeper.exchange.state import Exchange, ExchangeId, Phase, Receipt, Release, Seq, established, new_exchange_id
-from gatekeeper.exchange.subject import Subject, token_fingerprint
+from gatekeeper.exchange.subject import Party, Subject, token_fingerprint
 from gatekeeper.exchange.summary import AnswerSummary, DialectName, ExchangeSummary, ToolCall
 from gatekeeper.exchange.target import Headers, Message, Scheme, Target
 from gatekeeper.exchange.verdict import RuleName, Side, Verdict
@@ -25,6 +25,7 @@ __all__ = [
     "Headers",
     "Instant",
     "Message",
+    "Party",
     "Phase",
     "Reason",
     "Receipt",

@@ -14,6 +14,9 @@ class Reason(enum.Enum):
     BAD_TOKEN = "bad-token"  # noqa: S105 - a reason, no secret
     EXPIRED_TOKEN = "expired-token"  # noqa: S105 - a reason, no secret
     UNKNOWN_ISSUER = "unknown-issuer"
+    ISSUER_UNAVAILABLE = "issuer-unavailable"
+    REVOKED = "revoked"
+    LOCKED = "locked"
     # target and message form
     MALFORMED = "malformed"
     NAMES_DIFFER = "names-differ"

@@ -79,10 +79,13 @@ class Gateway:
                 host, port = await self._listen()
                 self.listening = True
                 await self.master.running()
+                await self.parts.verifier.warm()
                 sweeping = loop.create_task(sweep(self._clients, limits, self._cut))
+                refreshing = loop.create_task(self.parts.verifier.keep_fresh())
                 ready(host, port)
                 await self.stopping.wait()
                 sweeping.cancel()
+                refreshing.cancel()
             finally:
                 self.listening = False
                 await self._stop()

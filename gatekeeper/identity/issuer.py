@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gatekeeper.config import IssuerConfig
 from gatekeeper.config.model import EMBEDDED_ISSUER, ClaimsConfig
 from gatekeeper.exchange import Instant, canonical_json
-from gatekeeper.identity.token import GROUPS_LIMIT, SECOND, TEXT_LIMIT, is_text
+from gatekeeper.identity.claims import GROUPS_LIMIT
+from gatekeeper.identity.token import SECOND, TEXT_LIMIT, is_text
 
 _FOLDER_MODE: Final = 0o700
 _KEY_MODE: Final = 0o600

@@ -1,5 +1,6 @@
 """The public keys of an issuer: a JWK Set (RFC 7517) read strictly, and signatures checked with it."""
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Self, cast
 
 import msgspec
@@ -9,10 +10,13 @@ from jwt.algorithms import get_default_algorithms
 from jwt.exceptions import PyJWTError
 
 from gatekeeper.exchange import Reason
-from gatekeeper.identity.refused import IdentityError
+from gatekeeper.identity.refused import IdentityError, UnknownKeyError
 from gatekeeper.identity.token import UnverifiedToken, is_text, read_object
 
 JWKS_LIMIT: Final = 256 * 1024
+KEYS_LIMIT: Final = 100
+SIGNATURES: Final = frozenset({"sig"})
+"""The `use` of keys that sign (RFC 7517 §4.2)."""
 RSA_BITS: Final = 2048  # RFC 7518 §3.3
 
 # Which key an algorithm needs: (kty, crv). An algorithm never meets a key of another kind (RFC 8725 §3.1).
@@ -39,8 +43,8 @@ class KeySet(msgspec.Struct, frozen=True):
     keys: tuple[PublicKey, ...]
 
     @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read a JWK Set; raises ValueError, with what is wrong in a few words."""
+    def parse(cls, data: bytes, uses: AbstractSet[str] = SIGNATURES) -> Self:
+        """Read a JWK Set; raises ValueError, with what is wrong in a few words. `uses`: which keys are for tokens."""
         if len(data) > JWKS_LIMIT:
             msg = f"is longer than {JWKS_LIMIT} bytes"
             raise ValueError(msg)
@@ -52,7 +56,10 @@ class KeySet(msgspec.Struct, frozen=True):
         if not isinstance(listed, list) or not all(isinstance(jwk, dict) for jwk in listed):
             msg = "is no JWK Set: expected a list under 'keys'"
             raise ValueError(msg)
-        keys = tuple(key for jwk in listed if (key := _read_key(jwk)) is not None)
+        if len(listed) > KEYS_LIMIT:
+            msg = f"has more than {KEYS_LIMIT} keys"
+            raise ValueError(msg)
+        keys = tuple(key for jwk in listed if (key := _read_key(jwk, uses)) is not None)
         _check_set(keys)
         return cls(keys)
 
@@ -65,9 +72,7 @@ class KeySet(msgspec.Struct, frozen=True):
         else:
             named = [key for key in self.keys if key.kid == kid]
             if not named:
-                raise IdentityError(
-                    Reason.BAD_TOKEN, "the token is signed with a key that its issuer does not list (kid)"
-                )
+                raise UnknownKeyError(kid)
             key = named[0]
         if alg not in key.algorithms:
             raise IdentityError(Reason.BAD_TOKEN, "the token's algorithm does not fit the key that it names")
@@ -80,7 +85,7 @@ def check_signature(key: PublicKey, token: UnverifiedToken) -> None:
         raise IdentityError(Reason.BAD_TOKEN, "the token's signature is wrong")
 
 
-def _read_key(jwk: dict[str, object]) -> PublicKey | None:
+def _read_key(jwk: dict[str, object], uses: AbstractSet[str]) -> PublicKey | None:
     """Read one JWK; None for a key that is not for signatures or of a kind not known here (RFC 7517 §5)."""
     kid = jwk.get("kid")
     if "kid" in jwk and not is_text(kid):
@@ -89,7 +94,7 @@ def _read_key(jwk: dict[str, object]) -> PublicKey | None:
     if "d" in jwk:
         msg = "holds a private key; give the public half only"
         raise ValueError(msg)
-    algorithms = _algorithms(jwk)
+    algorithms = _algorithms(jwk, uses)
     if not algorithms:
         return None
     try:
@@ -103,10 +108,10 @@ def _read_key(jwk: dict[str, object]) -> PublicKey | None:
     return PublicKey(kid if isinstance(kid, str) else None, algorithms, material)
 
 
-def _algorithms(jwk: dict[str, object]) -> frozenset[str]:
+def _algorithms(jwk: dict[str, object], uses: AbstractSet[str]) -> frozenset[str]:
     """Say which algorithms a key serves: those of its type and curve, narrowed by `alg`, `use` and `key_ops`."""
-    operations = jwk.get("key_ops", ["verify"])
-    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
+    operations, use = jwk.get("key_ops", ["verify"]), jwk.get("use", "sig")
+    if not isinstance(use, str) or use not in uses or not isinstance(operations, list) or "verify" not in operations:
         return frozenset()
     kind = (jwk.get("kty"), jwk.get("crv"))
     fitting = (name for name, needed in _NEEDS.items() if needed == kind)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gatekeeper.exchange import Digest, Seq
+from gatekeeper.exchange import Digest, Party, Seq
 
 type HeaderPairs = tuple[tuple[str, str], ...]
 type Scalars = dict[str, str | int | list[str]]
@@ -32,13 +32,18 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubjectData(msgspec.Struct, frozen=True):
-    """The verified subject, as recorded; `token` is the SHA-256 hex of the token."""
+    """The verified subject, as recorded; `token` is the SHA-256 hex of the token.
+
+    `act`: who acts for it, the nearest first (RFC 8693 §4.1). `facts`: ids that its token carries, such as a pod's.
+    """
 
     iss: str
     sub: str
     groups: tuple[str, ...]
     workflow: str | None
     token: str
+    act: tuple[Party, ...] | UnsetType = UNSET
+    facts: dict[str, str] | UnsetType = UNSET
 
 
 class TargetData(msgspec.Struct, frozen=True):

@@ -4,16 +4,17 @@ A condition that holds says so with words of the rule's own, never of the reques
 as they stand, and a path or a prompt may hold what must not be.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 import re2
 
-from gatekeeper.config import ConfigError, RuleConfig
+from gatekeeper.config import Action, ConfigError, RuleConfig
+from gatekeeper.config.issuers import BETWEEN, is_qualified
 from gatekeeper.exchange import Exchange, Finding, RuleName, Subject
-from gatekeeper.policy.globs import Glob
+from gatekeeper.exchange.globs import Glob
 
 FINDINGS_SHOWN: Final = 8
 
@@ -58,17 +59,17 @@ def facts_of(x: Exchange, matched: frozenset[RuleName]) -> Facts:
     )
 
 
-def conditions(number: int, rule: RuleConfig, ports: frozenset[int]) -> Iterator[Condition]:
-    """Compile the rule of that number, what is cheap first; raises ConfigError, which names the key."""
+def conditions(
+    number: int, rule: RuleConfig, ports: frozenset[int], limited: frozenset[str] = frozenset()
+) -> Iterator[Condition]:
+    """Compile the rule of that number, what is cheap first; raises ConfigError, which names the key.
+
+    `limited` are the workflows that get nothing but by rules that name them.
+    """
     yield _ports(rule, ports)
     if rule.methods:
         yield _methods(rule)
-    if rule.subjects:
-        yield _subjects(rule)
-    if rule.groups:
-        yield _groups(rule)
-    if rule.workflows:
-        yield _workflows(rule)
+    yield from _caller(rule, limited)
     if rule.paths:
         yield _paths(rule)
     if rule.findings:
@@ -77,6 +78,19 @@ def conditions(number: int, rule: RuleConfig, ports: frozenset[int]) -> Iterator
         yield _match(rule)
     if rule.prompt:
         yield _prompt(number, rule)
+
+
+def _caller(rule: RuleConfig, limited: frozenset[str]) -> Iterator[Condition]:
+    if rule.issuers:
+        yield _issuers(rule)
+    if rule.subjects:
+        yield _subjects(rule)
+    if rule.groups:
+        yield _groups(rule)
+    if rule.workflows:
+        yield _workflows(rule)
+    elif limited and rule.action is not Action.DENY:
+        yield _unlimited(limited)
 
 
 def _ports(rule: RuleConfig, ports: frozenset[int]) -> Condition:
@@ -98,11 +112,32 @@ def _methods(rule: RuleConfig) -> Condition:
     )
 
 
-def _subjects(rule: RuleConfig) -> Condition:
-    first = _first_glob("subject", rule.subjects)
+def _issuers(rule: RuleConfig) -> Condition:
+    reasons = {issuer: f"issuer {issuer}" for issuer in rule.issuers}
     return Condition(
-        "subjects", _listed(rule.subjects), lambda facts: first(facts.subject.sub), lambda facts: facts.subject.sub
+        "issuers", _listed(rule.issuers), lambda facts: reasons.get(facts.subject.iss), lambda facts: facts.subject.iss
     )
+
+
+def _subjects(rule: RuleConfig) -> Condition:
+    """Match `sub`, or with `ISSUER|SUB` both: the issuer exactly, since a star in it would trust strangers."""
+    wanted = tuple((*_named(pattern), f"subject {pattern}") for pattern in rule.subjects)
+
+    def holds(facts: Facts) -> str | None:
+        who = facts.subject
+        fitting = (reason for issuer, sub, reason in wanted if issuer in {None, who.iss} and sub.matches(who.sub))
+        return next(fitting, None)
+
+    return Condition(
+        "subjects", _listed(rule.subjects), holds, lambda facts: f"{facts.subject.iss}|{facts.subject.sub}"
+    )
+
+
+def _named(pattern: str) -> tuple[str | None, Glob]:
+    if not is_qualified(pattern):
+        return None, Glob.of(pattern)
+    issuer, _, sub = pattern.partition(BETWEEN)
+    return issuer, Glob.of(sub)
 
 
 def _groups(rule: RuleConfig) -> Condition:
@@ -120,6 +155,23 @@ def _workflows(rule: RuleConfig) -> Condition:
         "workflows",
         _listed(rule.workflows),
         lambda facts: reasons.get(facts.subject.workflow),
+        lambda facts: facts.subject.workflow or "none",
+    )
+
+
+def limited_workflows(rules: Iterable[RuleConfig]) -> frozenset[str]:
+    """Give the workflows that a rule gives something: what they get is what those rules say, and no other's.
+
+    A rule that denies one gives it nothing, and so doesn't make it one of them.
+    """
+    return frozenset(name for rule in rules if rule.action is not Action.DENY for name in rule.workflows)
+
+
+def _unlimited(limited: frozenset[str]) -> Condition:
+    return Condition(
+        "workflows",
+        "a rule that names the workflow, as other rules do",
+        lambda facts: None if facts.subject.workflow in limited else "",
         lambda facts: facts.subject.workflow or "none",
     )
 

@@ -6,7 +6,7 @@ import msgspec
 
 from gatekeeper.config import Action, RuleConfig
 from gatekeeper.exchange import Exchange, Instant, RuleName, Side, Verdict
-from gatekeeper.policy.conditions import Condition, Facts, conditions, facts_of
+from gatekeeper.policy.conditions import Condition, Facts, conditions, facts_of, limited_workflows
 from gatekeeper.policy.hosts import HostIndex
 
 NO_RULE: Final = "no rule matches"
@@ -35,7 +35,10 @@ class Policy:
         self._rules = rules
         self._numbers = {RuleName(rule.name): number for number, rule in enumerate(rules)}
         self._hosts = HostIndex([rule.hosts for rule in rules])
-        self._conditions = tuple(tuple(conditions(number, rule, frozenset(ports))) for number, rule in enumerate(rules))
+        limited = limited_workflows(rules)
+        self._conditions = tuple(
+            tuple(conditions(number, rule, frozenset(ports), limited)) for number, rule in enumerate(rules)
+        )
         self.filters = tuple((RuleName(rule.name), rule.match) for rule in rules if rule.match)
 
     def decide(

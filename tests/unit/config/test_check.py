@@ -24,8 +24,6 @@ FAULTS = [
     (ISSUER + 'algorithms = ["HS256"]', "identity.issuers[0].algorithms: HS256: only"),
     (ISSUER + 'algorithms = ["none"]', "identity.issuers[0].algorithms: none: only"),
     (ISSUER + "algorithms = []", "identity.issuers[0].algorithms: names none"),
-    (ISSUER.replace("a.json", "https://a.example/jwks"), "identity.issuers[0].jwks: this version reads keys from a"),
-    (ISSUER.replace("a.json", ""), "identity.issuers[0].jwks: this version reads keys from a file"),
     (ISSUER + ISSUER, "identity.issuers[1].issuer: is named twice"),
     (RULE + 'hosts = ["a.*.com"]', "rules[0].hosts[0]: 'a.*.com': expected a host name"),
     (RULE + 'hosts = ["https://a.com"]', "rules[0].hosts[0]: 'https://a.com': expected a host name"),

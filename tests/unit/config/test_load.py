@@ -20,6 +20,7 @@ from gatekeeper.config import (
     load_config,
     parse_config,
 )
+from gatekeeper.config.model import ClaimMapping
 
 SHIPPED = Path(__file__).parents[3] / "config.toml"
 FILE = Path("/etc/gatekeeper/config.toml")
@@ -52,7 +53,7 @@ def keys_of(section: type[msgspec.Struct]) -> Iterator[str]:
 
 def test_the_shipped_file_names_every_key() -> None:
     text = SHIPPED.read_text()
-    sections = (Config, IssuerConfig, RuleConfig, OperatorConfig, CredentialConfig, ApprovalsConfig)
+    sections = (Config, IssuerConfig, ClaimMapping, RuleConfig, OperatorConfig, CredentialConfig, ApprovalsConfig)
     keys = {key for section in sections for key in keys_of(section)}
     assert [key for key in sorted(keys) if not re.search(rf"\b{key}\b", text)] == []
 
@@ -67,12 +68,13 @@ def test_the_shipped_file_sets_every_plain_key_live(section: str) -> None:
 def test_the_examples_of_the_shipped_file_are_valid() -> None:
     """What is commented out in code form must load when a person uncomments it."""
     text = SHIPPED.read_text()
-    code = re.compile(r"^# (?=\[\[rules\]\]$|\[credentials|[a-z-]+ = )", re.MULTILINE)
+    code = re.compile(r"^# (?=\[\[[a-z.]+\]\]|\[credentials|[a-z_-]+ = )", re.MULTILINE)
     config = parse_config(code.sub("", text), SHIPPED)
     assert [rule.action for rule in config.rules] == [
         Action.DENY, Action.HOLD, Action.HOLD, Action.ALLOW, Action.ALLOW,
     ]  # fmt: skip
     assert config.approvals.groups
+    assert config.identity.issuers[1].map
     assert config.approvals.owners
     assert config.credentials
 

@@ -21,3 +21,8 @@ def verifier(tmp_path: Path, jwks: Path) -> Verifier:
         jwk(RSA, kid="rs-only", alg="RS256"), jwk(RSA, kid="for-encryption", use="enc"),
     )  # fmt: skip
     return Verifier.load(identity_config(jwks, many))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -298,3 +298,69 @@ def test_the_shipped_rules_allow_model_providers_to_anyone_and_nothing_else(
     shipped = Policy(config.rules, config.egress.ports)
     assert (decide(shipped, exchange(host, path=path, sub="whoever")).action is Action.ALLOW) is allowed
     assert decide(shipped, exchange(host, path=path, port=8443)).action is Action.DENY
+
+
+ONE, TWO = "https://one.example", "https://two.example"
+
+CALLERS = [
+    ({"issuers": (ONE,)}, {"iss": ONE}, True),
+    ({"issuers": (ONE,)}, {"iss": TWO}, False),
+    ({"issuers": (ONE,)}, {"iss": ONE + "/"}, False),
+    ({"issuers": (ONE, TWO)}, {"iss": TWO}, True),
+    ({"subjects": (f"{ONE}|support-*",)}, {"iss": ONE}, True),
+    ({"subjects": (f"{ONE}|support-bot",)}, {"iss": TWO}, False),
+    ({"subjects": (f"{ONE}|support-bot",)}, {"iss": ONE, "sub": "support-bot2"}, False),
+    ({"subjects": ("https://*|support-bot",)}, {"iss": ONE}, False),
+    ({"subjects": (f"{ONE}|auth0|7",)}, {"iss": ONE, "sub": "auth0|7"}, True),
+    ({"subjects": ("auth0|7",)}, {"iss": ONE, "sub": "auth0|7"}, True),
+    ({"subjects": (f"{ONE}|a", f"{TWO}|b")}, {"iss": TWO, "sub": "a"}, False),
+]
+
+
+@pytest.mark.parametrize(("keys", "subject", "allowed"), CALLERS)
+def test_a_rule_names_subjects_of_one_issuer(keys: dict[str, Any], subject: dict[str, Any], *, allowed: bool) -> None:
+    verdict = decide(policy(rule(**keys)), exchange(**subject))
+    assert (verdict.action is Action.ALLOW) is allowed
+
+
+LIMITED = (
+    rule("for all"),
+    rule("for close", hosts=("ledger.example.com",), workflows=("monthly-close",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("workflow", "host", "decided"),
+    [
+        (None, "api.example.com", "for all"),
+        (None, "ledger.example.com", "for all"),
+        ("monthly-close", "ledger.example.com", "for close"),
+        ("monthly-close", "api.example.com", None),
+        ("another", "api.example.com", "for all"),
+        ("another", "ledger.example.com", "for all"),
+    ],
+)
+def test_a_workflow_that_rules_name_gets_nothing_from_the_others(
+    workflow: str | None, host: str, decided: str | None
+) -> None:
+    assert decide(policy(*LIMITED), exchange(host, workflow=workflow)).rule == decided
+
+
+def test_a_rule_that_denies_binds_every_workflow() -> None:
+    rules = policy(rule("no", Action.DENY, hosts=("ledger.example.com",)), *LIMITED)
+    assert decide(rules, exchange("ledger.example.com", workflow="monthly-close")).rule == "no"
+
+
+def test_a_rule_that_denies_a_workflow_something_takes_nothing_else_from_it() -> None:
+    rules = policy(rule("no", Action.DENY, hosts=("a.example.com",), workflows=("w",)), rule("for all"))
+    assert decide(rules, exchange("b.example.com", workflow="w")).rule == "for all"
+
+
+def test_what_holds_for_a_workflow_limits_it_as_well() -> None:
+    rules = policy(rule("ask", Action.HOLD, hosts=("a.example.com",), workflows=("w",)), rule("for all"))
+    assert decide(rules, exchange("b.example.com", workflow="w")).action is Action.DENY
+
+
+def test_explain_says_that_a_workflow_is_limited() -> None:
+    told = policy(*LIMITED).explain(exchange(workflow="monthly-close"), NONE)
+    assert (told[0].key, told[0].got) == ("workflows", "monthly-close")

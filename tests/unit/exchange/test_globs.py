@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.policy.globs import Glob
+from gatekeeper.exchange.globs import Glob
 
 
 @pytest.mark.parametrize(
