@@ -43,7 +43,8 @@ class Mask:
         plain = response.headers.get("Content-Encoding", "identity").strip().lower() in {"", "identity"}
         if response.status_code != 200 or not plain or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
             return
-        masker = stream_masker(self.parts.masker, dialect, response.headers.get("Content-Type", ""))
+        asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
+        masker = stream_masker(self.parts.masker, response.headers.get("Content-Type", ""), asked=asked)
         if masker is None:
             return
         head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))

@@ -28,10 +28,6 @@ CHUNK_LIMIT: Final = 1 << 18
 """Bytes after which a chunk entry is written although its time has not come."""
 
 
-LAST_EVENT: Final = b"data: [DONE]"
-"""What ends a stream of OpenAI's format. Its clients leave at once, before the body ends."""
-
-
 class AnswerStream:
     """What mitmproxy calls with each piece of a streamed answer, and with b"" at its end."""
 
@@ -48,7 +44,6 @@ class AnswerStream:
         self.abort = abort
         self.ended = False
         self.complete = False
-        self._said_all = False
         self._pending = bytearray()
         self._timeline: list[tuple[int, int]] = []
         self._sent = 0
@@ -76,7 +71,7 @@ class AnswerStream:
 
     def conclude(self) -> bool:
         """Tell whether all of the answer has been passed on; what its last event has ended is ended here too."""
-        if self._said_all and not self.ended:
+        if self.masker.said_all and not self.ended:
             self(b"")
         return self.complete
 
@@ -91,7 +86,6 @@ class AnswerStream:
     def _keep(self, recorded: bytes) -> None:
         if not recorded:
             return
-        self._said_all = recorded.rstrip().endswith(LAST_EVENT)
         self._pending += recorded
         self._sent += len(recorded)
         self._timeline.append((self.parts.clock() - self.exchange.received, self._sent))

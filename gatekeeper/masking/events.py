@@ -189,7 +189,7 @@ def event_json(data: str) -> Json:
 
 def _keys(name: str, value: Json, path: Path) -> Iterator[tuple[object, ...]]:
     """Give the keys under which the text at `path` may be joined with others."""
-    indices, ids, steps = _siblings(value, path)
+    indices, ids, steps = siblings(value, path)
     kinds = tuple(_scalar(value.get(kind)) for kind in _TYPES) if isinstance(value, dict) else ()
     yield "exact", name, kinds, steps, indices, ids
     yield "any id", name, kinds, steps, indices
@@ -198,7 +198,7 @@ def _keys(name: str, value: Json, path: Path) -> Iterator[tuple[object, ...]]:
         yield "any event", last, indices
 
 
-def _siblings(value: Json, path: Path) -> tuple[tuple[object, ...], tuple[object, ...], Path]:
+def siblings(value: Json, path: Path) -> tuple[tuple[object, ...], tuple[object, ...], Path]:
     """Collect the index and id fields of the objects on the path; a list's position gives way to an index field."""
     indices: list[object] = []
     ids: list[object] = []

@@ -6,8 +6,8 @@ from typing import Final
 
 from gatekeeper.masking.faults import UnreadableBody
 
-EVENT_LIMIT: Final = 1 << 20
-"""Bytes of one event; a delta has some hundreds."""
+EVENT_LIMIT: Final = 8 << 20
+"""Bytes of one event; a delta has some hundreds, the last event of an answer repeats all of it."""
 
 # Two line ends, each of any kind; of a CR at the end of what came it isn't known yet whether an LF belongs to it.
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?=[^\n]))(?:\r\n|\n|\r(?=[^\n]))")

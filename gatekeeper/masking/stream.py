@@ -4,11 +4,15 @@ The bytes that leave depend on the bytes that came, never on how they were split
 joins depends on the text that came, never on how it was split over events.
 """
 
-from typing import Protocol
+import re
+from typing import Final, Protocol
 
-from gatekeeper.exchange import DialectName, Finding
-from gatekeeper.masking.chat_stream import ChatStream
+from gatekeeper.exchange import Finding
+from gatekeeper.masking.event_stream import EventStream
 from gatekeeper.masking.masker import Masker
+from gatekeeper.masking.streams.amazon import AmazonFraming
+from gatekeeper.masking.streams.array import ArrayFraming
+from gatekeeper.masking.streams.frames import EventFraming, Framing, LineFraming
 
 
 class StreamMasker(Protocol):
@@ -27,7 +31,7 @@ class StreamMasker(Protocol):
         ...
 
     def take_events(self) -> tuple[bytes, ...]:
-        """Give the JSON of the events that were complete since the last call, unmasked: never to be stored."""
+        """Give the data of the events that say more than a piece of text: unmasked, and never to be stored."""
         ...
 
     @property
@@ -35,10 +39,29 @@ class StreamMasker(Protocol):
         """What was found so far."""
         ...
 
+    @property
+    def said_all(self) -> bool:
+        """Whether the event has come that ends the answer; a client may leave on it."""
+        ...
 
-def stream_masker(masker: Masker, dialect: DialectName, media: str) -> StreamMasker | None:
-    """Give the masker for a kind of stream; None where the answer must be read whole."""
-    kind = media.partition(";")[0].strip().lower()
-    if dialect is DialectName.OPENAI and kind == "text/event-stream":
-        return ChatStream(masker)
-    return None
+
+_LINES: Final = re.compile(r"[^/]+/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|stream\+json)")
+
+
+def stream_masker(masker: Masker, media: str, *, asked: bool = False) -> StreamMasker | None:
+    """Give the masker for a kind of stream; None where the answer must be read whole.
+
+    `asked`: the request asked for a stream, so that a JSON array's elements are its events.
+    """
+    framing = _framing(media.partition(";")[0].strip().lower(), asked=asked)
+    return EventStream(masker.scanner, masker.responses, framing) if framing else None
+
+
+def _framing(kind: str, *, asked: bool) -> Framing | None:
+    if kind == "text/event-stream":
+        return EventFraming()
+    if kind == "application/vnd.amazon.eventstream":
+        return AmazonFraming()
+    if _LINES.fullmatch(kind):
+        return LineFraming()
+    return ArrayFraming() if asked and kind == "application/json" else None

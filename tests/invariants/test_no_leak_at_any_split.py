@@ -1,15 +1,15 @@
 """Invariant 5, for streams: however a value is split, it never leaves, and the client reads the same text."""
 
-import itertools
 import json
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from streams import FORMATS, Format, cut, cut_bytes
 
 from gatekeeper.config import MaskingConfig
-from gatekeeper.exchange import DialectName, Message
+from gatekeeper.exchange import Message
 from gatekeeper.masking import Masker, stream_masker
 
 VALUES = (
@@ -69,18 +69,8 @@ def events(deltas: Sequence[object], closing: object = None) -> bytes:
     return body + chunk(closing or {}, finish="stop") + b"data: [DONE]\n\n"
 
 
-def cut(text: str, places: Sequence[int]) -> list[str]:
-    ends = sorted({place % (len(text) + 1) for place in places} | {0, len(text)})
-    return [text[a:b] for a, b in itertools.pairwise(ends)]
-
-
-def cut_bytes(data: bytes, places: Sequence[int]) -> list[bytes]:
-    ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[a:b] for a, b in itertools.pairwise(ends)]
-
-
 def streamed(body: bytes, places: Sequence[int] = ()) -> bytes:
-    masker = stream_masker(MASKER, DialectName.OPENAI, "text/event-stream; charset=utf-8")
+    masker = stream_masker(MASKER, "text/event-stream; charset=utf-8")
     assert masker is not None
     sent = [piece for part in cut_bytes(body, places) for piece in masker.feed(part)]
     assert all(sent)
@@ -174,43 +164,48 @@ def test_tool_arguments_stay_json_and_hold_no_value(arguments: str, places: list
     assert "4111111111111111" not in read
 
 
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+@given(text=texts, places=st.lists(st.integers(0, 500), max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_each_format_gives_the_text_of_the_whole_however_it_was_split(
+    form: Format, text: str, places: list[int]
+) -> None:
+    assert form.joined(masked(form, form.make(cut(text, places)))) == whole(text)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=str)
 @given(
-    st.sampled_from(VALUES),
-    st.lists(st.integers(0, 500), max_size=5),
-    st.sampled_from(("anthropic", "responses", "gemini", "text")),
+    text=texts,
+    places=st.lists(st.integers(0, 500), max_size=6),
+    byte_places=st.lists(st.integers(0, 4000), max_size=20),
 )
-@settings(max_examples=500, deadline=None)
-def test_no_value_leaves_a_stream_that_is_read_whole(value: str, places: list[int], kind: str) -> None:
-    lines = [_event(kind, piece) for piece in cut(f"it is {value}, yes", places)]
-    body = "".join(lines).encode()
-    answer = Message(status=200, headers=(("content-type", "text/event-stream"),), body=body)
+@settings(max_examples=30, deadline=None)
+def test_the_bytes_of_no_format_depend_on_how_they_came(
+    form: Format, text: str, places: list[int], byte_places: list[int]
+) -> None:
+    body = form.make(cut(text, places))
 
-    masked = MASKER.inspect(answer).to_client().body.decode()
-
-    assert value not in _joined(kind, masked)
-    assert "<" in _joined(kind, masked)
+    assert masked(form, body, byte_places) == masked(form, body)
+    assert masked(form, body, range(len(body))) == masked(form, body)
 
 
-def _event(kind: str, piece: str) -> str:
-    data: object = {
-        "anthropic": {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}},
-        "responses": {"type": "response.output_text.delta", "item_id": "msg_1", "output_index": 0, "delta": piece},
-        "gemini": {"candidates": [{"content": {"parts": [{"text": piece}], "role": "model"}, "index": 0}]},
-        "text": None,
-    }[kind]
-    return f"data: {json.dumps(data) if data else piece}\n\n"
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+def test_the_text_of_no_format_is_one_lump_at_the_end(form: Format) -> None:
+    masker = stream_masker(MASKER, form.media, asked=form.asked)
+    assert masker is not None
+    body = form.make([f"word{number} " for number in range(50)])
+
+    arrived = [bool(masker.feed(body[at : at + 100])) for at in range(0, len(body), 100)]
+
+    assert sum(arrived) > len(arrived) / 4
 
 
-def _joined(kind: str, body: str) -> str:
-    pieces = [line.removeprefix("data: ") for line in body.split("\n") if line.startswith("data: ")]
-    if kind == "text":
-        return "".join(pieces)
-    read = {
-        "anthropic": lambda event: event["delta"]["text"],
-        "responses": lambda event: event["delta"],
-        "gemini": lambda event: event["candidates"][0]["content"]["parts"][0]["text"],
-    }[kind]
-    return "".join(read(json.loads(piece)) for piece in pieces)
+def masked(form: Format, body: bytes, places: Sequence[int] = ()) -> bytes:
+    masker = stream_masker(MASKER, form.media, asked=form.asked)
+    assert masker is not None
+    sent = [piece for part in cut_bytes(body, places) for piece in masker.feed(part)]
+    assert all(sent)
+    return b"".join([*sent, *masker.finish()])
 
 
 @pytest.mark.parametrize("value", VALUES)
