@@ -26,12 +26,14 @@ class Mask:
 
     @on_request
     def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
-        inspected = established(passage_of(flow).inspected)
-        upstream = inspected.upstream()
+        passage, subject = passage_of(flow), established(exchange.subject)
+        inspected = established(passage.inspected)
+        book = passage.book = self.parts.masker.book((subject.iss, subject.sub), established(exchange.session))
+        upstream = inspected.upstream(book)
         if upstream is not inspected.message:
             flow.request.url = upstream.url
             _send_instead(flow.request, inspected.message, upstream)
-        exchange.recorded = inspected.recorded()
+        exchange.recorded = inspected.recorded(book)
         exchange.advance(Phase.MASKED)
 
     @on_response_headers
@@ -44,11 +46,12 @@ class Mask:
         if response.status_code != 200 or not plain or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
             return
         asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
-        masker = stream_masker(self.parts.masker, response.headers.get("Content-Type", ""), asked=asked)
+        book = passage_of(flow).book
+        masker = stream_masker(self.parts.masker, response.headers.get("Content-Type", ""), book, asked=asked)
         if masker is None:
             return
         head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))
-        _set_headers(response, head.to_client())
+        _set_headers(response, head.to_client(book))
         response.headers.pop("Content-Length", None)
         if not flow.request.is_http2:
             response.headers["Transfer-Encoding"] = "chunked"
@@ -63,7 +66,7 @@ class Mask:
         passage = passage_of(flow)
         if passage.answer is None or passage.received is None or flow.response is None:
             return
-        to_client = passage.answer.to_client()
+        to_client = passage.answer.to_client(passage.book)
         if to_client is not passage.received:
             _send_instead(flow.response, passage.received, to_client)
 

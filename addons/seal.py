@@ -158,9 +158,9 @@ class Seal:
             recorded = self.parts.masker.inspect(own).recorded()
             headers, content = recorded.headers, Content(media=recorded.header("content-type"), data=recorded.body)
         elif passage.stream is not None:
-            headers, content = passage.stream.head.recorded().headers, None
+            headers, content = passage.stream.head.recorded(passage.book).headers, None
         elif passage.answer is not None:
-            recorded = passage.answer.recorded()
+            recorded = passage.answer.recorded(passage.book)
             headers, content = recorded.headers, Content(media=recorded.header("content-type"), data=recorded.body)
         else:
             msg = "an answer that was not inspected"

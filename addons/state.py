@@ -11,7 +11,7 @@ from addons.stream import AnswerStream
 from gatekeeper.egress import Pin
 from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, Subject
 from gatekeeper.identity import Credential
-from gatekeeper.masking import Inspected
+from gatekeeper.masking import Book, Inspected
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -20,6 +20,7 @@ class Passage:
 
     exchange: Exchange
     inspected: Inspected | None = None
+    book: Book | None = None
     received: Message | None = None
     answer: Inspected | None = None
     stream: AnswerStream | None = None

@@ -86,7 +86,8 @@ def _chat_joined(body: bytes) -> str:
 
 def chat_calls(pieces: Sequence[str]) -> bytes:
     def chunk(delta: object, finish: str | None = None) -> object:
-        return {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
 
     call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": ""}}
     calls = ({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces)

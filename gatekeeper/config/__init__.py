@@ -16,6 +16,8 @@ from gatekeeper.config.model import (
     OperatorConfig,
     OperatorName,
     ProxyConfig,
+    PseudonymConfig,
+    PseudonymScope,
     RequestMasking,
     RuleConfig,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "OperatorConfig",
     "OperatorName",
     "ProxyConfig",
+    "PseudonymConfig",
+    "PseudonymScope",
     "RequestMasking",
     "RuleConfig",
     "Seconds",

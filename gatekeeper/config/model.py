@@ -28,7 +28,15 @@ class OperatorName(enum.Enum):
     REDACT = "redact"
     MASK = "mask"
     HASH = "hash"
+    PSEUDONYMIZE = "pseudonymize"
     KEEP = "keep"
+
+
+class PseudonymScope(enum.Enum):
+    """Within what the same value has the same pseudonym."""
+
+    SESSION = "session"
+    TENANT = "tenant"
 
 
 class Foreign(enum.Enum):
@@ -171,10 +179,18 @@ class RequestMasking(Section, frozen=True, kw_only=True):
     upstream: str | dict[str, str | OperatorConfig] = "keep"
 
 
+class PseudonymConfig(Section, frozen=True, kw_only=True):
+    """`[masking.pseudonyms]`: a tenant is an issuer of tokens; `limit` counts values that are remembered."""
+
+    scope: PseudonymScope = PseudonymScope.SESSION
+    limit: int = 100_000
+
+
 class MaskingConfig(Section, frozen=True, kw_only=True):
     """`[masking]`: operators by detector; in `response`, `default` names the one for the rest."""
 
     request: RequestMasking = RequestMasking()
+    pseudonyms: PseudonymConfig = PseudonymConfig()
     response: dict[str, str | OperatorConfig] = msgspec.field(default_factory=lambda: {"default": "replace"})
 
 

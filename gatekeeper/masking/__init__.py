@@ -4,12 +4,15 @@ from gatekeeper.masking.detector import Span
 from gatekeeper.masking.encoding import decode_body
 from gatekeeper.masking.faults import BodyTooLarge, UnknownEncoding, UnreadableBody
 from gatekeeper.masking.masker import Inspected, Masker, find_spans, mask_text
+from gatekeeper.masking.pseudonyms import Book, Pseudonyms
 from gatekeeper.masking.stream import StreamMasker, stream_masker
 
 __all__ = [
     "BodyTooLarge",
+    "Book",
     "Inspected",
     "Masker",
+    "Pseudonyms",
     "Span",
     "StreamMasker",
     "UnknownEncoding",

@@ -71,7 +71,7 @@ class EventStream:
     def __init__(self, scanner: Scanner, operators: OperatorSet, framing: Framing) -> None:
         self._scanner, self._framing = scanner, framing
         sent, recorded = operators.sent, operators.recorded
-        self._variants = (sent, recorded) if sent.keeps else (sent,)
+        self._variants = (sent, recorded) if operators.differ else (sent,)
         self._texts: dict[Path, _Text] = {}
         self._closed: set[Path] = set()
         self._templates: list[Template] = []

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from gatekeeper.exchange import Finding
 from gatekeeper.masking.event_stream import EventStream
 from gatekeeper.masking.masker import Masker
+from gatekeeper.masking.pseudonyms import Book
 from gatekeeper.masking.streams.amazon import AmazonFraming
 from gatekeeper.masking.streams.array import ArrayFraming
 from gatekeeper.masking.streams.frames import EventFraming, Framing, LineFraming
@@ -48,13 +49,14 @@ class StreamMasker(Protocol):
 _LINES: Final = re.compile(r"[^/]+/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|stream\+json)")
 
 
-def stream_masker(masker: Masker, media: str, *, asked: bool = False) -> StreamMasker | None:
+def stream_masker(masker: Masker, media: str, book: Book | None = None, *, asked: bool = False) -> StreamMasker | None:
     """Give the masker for a kind of stream; None where the answer must be read whole.
 
-    `asked`: the request asked for a stream, so that a JSON array's elements are its events.
+    `book` has what the request's pseudonyms stand for. `asked`: the request asked for a stream, so that a JSON
+    array's elements are its events.
     """
     framing = _framing(media.partition(";")[0].strip().lower(), asked=asked)
-    return EventStream(masker.scanner, masker.responses, framing) if framing else None
+    return EventStream(masker.answer_scanner, masker.responses(book), framing) if framing else None
 
 
 def _framing(kind: str, *, asked: bool) -> Framing | None:
