@@ -41,13 +41,7 @@ class Parts:
 async def open_parts(config: Config, clock: Clock = now) -> Parts:
     """Open what the configuration names; raises ConfigError or JournalDown, each one line."""
     # What can be wrong in a configuration is looked at before the journal begins a run.
-    embedded = config.embedded_issuer
-    verifier = Verifier.load(
-        config.identity,
-        upstream_ca=config.proxy.upstream_ca,
-        embedded=embedded.issuer if embedded is not None else None,
-        clock=clock,
-    )
+    verifier = _open_verifier(config, clock)
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
     opening = opening_of(config)
@@ -72,14 +66,28 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
 
 
 def renew(parts: Parts, config: Config) -> Parts:
-    """Make anew what a reload of the configuration changes; the rest lives as long as the run. Raises ConfigError."""
+    """Make anew what a reload of the configuration changes; the rest lives as long as the run. Raises ConfigError.
+
+    Issuers that have not changed keep the keys that they gave, so that a reload needs none of them to be up.
+    """
+    same = config.identity == parts.config.identity
     return replace(
         parts,
         config=config,
-        verifier=Verifier.load(config.identity),
+        verifier=parts.verifier if same else _open_verifier(config, parts.clock),
         policy=Policy(config.rules, config.egress.ports),
         masker=Masker(config.masking, parts.digest_key),
         vault=Vault.load(config.credentials, os.environ, parts.digest_key),
+    )
+
+
+def _open_verifier(config: Config, clock: Clock) -> Verifier:
+    embedded = config.embedded_issuer
+    return Verifier.load(
+        config.identity,
+        upstream_ca=config.proxy.upstream_ca,
+        embedded=embedded.issuer if embedded is not None else None,
+        clock=clock,
     )
 
 

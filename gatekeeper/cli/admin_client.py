@@ -15,6 +15,8 @@ from gatekeeper.cli.visible import visible
 if TYPE_CHECKING:
     import httpx
 
+    from gatekeeper.journal import Scalars
+
 PATIENCE: Final = 15.0
 """Seconds; longer than the gateway gives ssh-keygen."""
 
@@ -50,6 +52,14 @@ class AdminClient:
         """Ask how the gateway is: whether well, and the answer."""
         answer = self._send("GET", "/healthz")
         return answer.is_success, _decoded(answer, dict[str, str | int | bool])
+
+    def read(self, command: str, range_: str) -> int:
+        """Have it recorded that this user reads; gives the entry."""
+        return self._ask("POST", "/v1/journal/reads", dict[str, int], {"command": command, "range": range_})["seq"]
+
+    def event(self, event: str, detail: "Scalars") -> int:
+        """Have it recorded what this user did; gives the entry."""
+        return self._ask("POST", "/v1/journal/events", dict[str, int], {"event": event, "detail": detail})["seq"]
 
     def approvals(self) -> tuple[ApprovalView, ...]:
         """List the approvals, oldest first."""

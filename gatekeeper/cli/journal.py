@@ -1,85 +1,58 @@
-"""`gatekeeper journal`: list, show, verify."""
+"""`gatekeeper journal`: the group, what its commands share, and verify."""
 
 import base64
 import contextlib
+import importlib
 import os
 import sqlite3
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, override
 
 import click
 
 from gatekeeper.cli.options import json_option, load_settings, settings_option
-from gatekeeper.cli.output import print_json, print_pairs, print_table
+from gatekeeper.cli.output import print_json, print_pairs
 from gatekeeper.cli.problem import Problem
-from gatekeeper.cli.times import show_moment
 
 if TYPE_CHECKING:
     from gatekeeper.config import Config
     from gatekeeper.journal import Entry, Reader, Recorded, Report
 
-MOST: Final = 100
-"""Entries that are listed where nobody says otherwise."""
-
-SHORT: Final = 8
-"""Hex digits of an exchange's id in a list; `show` has all."""
-
 NOT_VERIFIED: Final = 1
 ANCHORS_USELESS: Final = 2
 
 
-@click.group()
+LATER: Final = {
+    "list": "lookup.list_entries",
+    "show": "lookup.show",
+    "search": "lookup.search",
+    "tail": "lookup.tail",
+}
+"""Commands of other modules, loaded when they are used: name, module of this package and attribute."""
+
+
+class Commands(click.Group):
+    """The group; what stands in `LATER` is part of it."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*LATER, *super().list_commands(ctx)]
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = LATER.get(cmd_name)
+        if place is None:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = place.rpartition(".")
+        command: click.Command = getattr(importlib.import_module(f"gatekeeper.cli.{module}"), attribute)
+        return command
+
+
+@click.group(cls=Commands)
 def journal() -> None:
-    """List, show and verify the journal."""
-
-
-@journal.command("list")
-@click.option("--from", "start", type=click.IntRange(min=0), metavar="SEQ", help="The first entry.")
-@click.option("--limit", type=click.IntRange(min=1), default=MOST, show_default=True, metavar="N")
-@json_option
-@settings_option
-def list_entries(start: int | None, limit: int, *, as_json: bool) -> None:
-    """List entries: the newest, or those from SEQ on."""
-    with reading(load_settings()) as reader:
-        first = max(0, reader.size - limit) if start is None else start
-        entries = list(reader.entries(first, min(first + limit, reader.size)))
-    if as_json:
-        print_json([plain(entry) for entry in entries])
-        return
-    from gatekeeper.cli.describe import sentence
-
-    rows = [
-        (str(entry.seq), show_moment(entry.time), entry.kind, (entry.exchange or "")[:SHORT], sentence(entry.data))
-        for entry in entries
-    ]
-    print_table(("SEQ", "TIME", "TYPE", "EXCHANGE", "WHAT"), rows)
-    if first and start is None:
-        click.echo(f"the newest {len(entries)}; `--from 0` lists from the first", err=True)
-
-
-@journal.command()
-@click.argument("seq", type=click.IntRange(min=0))
-@click.option("--body", is_flag=True, help="The whole body, decrypted; else its first lines.")
-@json_option
-@settings_option
-def show(seq: int, *, body: bool, as_json: bool) -> None:
-    """Show one entry, and its masked body where you may read the keys."""
-    from gatekeeper.cli.facts import entry_lines
-
-    with reading(load_settings()) as reader:
-        try:
-            entry = reader.entry(seq)
-        except LookupError:
-            click.echo(f"the journal has no entry {seq}; it has {reader.size}, from 0 on", err=True)
-            sys.exit(1)
-        content, damaged = _content(reader, entry)
-    if as_json:
-        print_json(plain(entry) | ({"content": plain_content(content)} if body else {}))
-        return
-    for line in entry_lines(entry, content, "full" if body else "head", damaged=damaged):
-        click.echo(line)
+    """Look things up in the journal, verify it, keep it safe."""
 
 
 @journal.command()
@@ -184,10 +157,3 @@ def _exit_code(report: "Report") -> int:
     if report.ok:
         return 0
     return ANCHORS_USELESS if report.anchors_useless else NOT_VERIFIED
-
-
-def _content(reader: "Reader", entry: "Entry") -> "tuple[Recorded | None, bool]":
-    try:
-        return reader.content(entry), False
-    except ValueError:
-        return None, True

@@ -106,6 +106,22 @@ class Address(click.ParamType[tuple[str, int]]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[int]):
+    """A moment such as `2026-11-25`, RFC 3339, or `2h` (ago), in µs since 1970."""
+
+    name = "moment"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from gatekeeper.cli.times import parse_instant
+        from gatekeeper.exchange import now
+
+        try:
+            return parse_instant(str(value), now())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def _remember_file(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None:
         ctx.meta[_FILE] = value

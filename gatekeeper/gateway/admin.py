@@ -3,12 +3,11 @@
 import asyncio
 import contextlib
 import errno
-import json
 import os
 import shutil
 import socket as sockets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, override
 
@@ -21,11 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gatekeeper.approvals import DecisionRefused, Desk
+from gatekeeper.gateway.answers import answer, body_of, http_error, refuse
+from gatekeeper.gateway.peer import PeerProtocol
 from gatekeeper.journal import JournalDown
 from gatekeeper.journal.statement import parse_statement
-
-BODY_LIMIT: Final = 64 << 10
-"""Bytes; a statement and its signature have a few thousand."""
 
 FOLDER_MODE: Final = 0o750
 SOCKET_UMASK: Final = 0o117
@@ -65,7 +63,9 @@ class SignedDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str
 
 
-def create_admin(desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool]) -> Starlette:
+def create_admin(
+    desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool], more: Sequence[Route] = ()
+) -> Starlette:
     """Build the API. `sensitive` says whether detectors find something in a reason, which is never recorded then."""
     api = _Api(desk, health, sensitive)
     app = Starlette(
@@ -74,8 +74,9 @@ def create_admin(desk: Desk, health: Callable[[], Health], sensitive: Callable[[
             Route("/v1/approvals", api.listing),
             Route("/v1/approvals/{id}", api.one),
             Route("/v1/approvals/{id}/decisions", api.decide, methods=["POST"]),
+            *more,
         ],
-        exception_handlers={HTTPException: _http_error},
+        exception_handlers={HTTPException: http_error},
     )
     app.router.redirect_slashes = False  # an address is right or wrong
     return app
@@ -102,7 +103,7 @@ class AdminServer:
         config = uvicorn.Config(
             app,
             lifespan="off",
-            http="h11",
+            http=PeerProtocol,
             ws="none",
             log_config=None,
             access_log=False,
@@ -156,58 +157,36 @@ class _Api:
             config=now.config,
             reload="ok" if now.refused is None else f"refused, the old one holds: {now.refused}",
         )
-        return _answer(view, 200 if well else 503)
+        return answer(view, 200 if well else 503)
 
     async def listing(self, _request: Request) -> Response:
-        return _answer(self._desk.list())
+        return answer(self._desk.list())
 
     async def one(self, request: Request) -> Response:
         try:
-            return _answer(await self._desk.get(request.path_params["id"]))
+            return answer(await self._desk.get(request.path_params["id"]))
         except LookupError as error:
-            return _refuse(404, str(error.args[0]))
+            return refuse(404, str(error.args[0]))
         except JournalDown as error:
-            return _refuse(503, str(error))
+            return refuse(503, str(error))
 
     async def decide(self, request: Request) -> Response:
         try:
-            sent = msgspec.json.decode(await _body(request), type=SignedDecision)
+            sent = msgspec.json.decode(await body_of(request), type=SignedDecision)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return _refuse(400, 'expected {"statement": TEXT, "signature": TEXT}')
+            return refuse(400, 'expected {"statement": TEXT, "signature": TEXT}')
         try:
             statement = sent.statement.encode()
             stated = parse_statement(statement)
             if stated.approval != request.path_params["id"]:
-                return _refuse(403, "the statement is about another approval than the address")
+                return refuse(403, "the statement is about another approval than the address")
             if self._sensitive(stated.reason):
-                return _refuse(403, "the reason holds personal data or a secret: sign another, without it")
-            return _answer(await self._desk.decide(statement, sent.signature))
+                return refuse(403, "the reason holds personal data or a secret: sign another, without it")
+            return answer(await self._desk.decide(statement, sent.signature))
         except DecisionRefused as error:
-            return _refuse(403, str(error))
+            return refuse(403, str(error))
         except JournalDown as error:
-            return _refuse(503, str(error))
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise HTTPException(413, f"the body has more than {BODY_LIMIT} bytes")
-    return body
-
-
-def _answer(value: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _refuse(status: int, why: str) -> Response:
-    return Response(json.dumps({"error": " ".join(why.split())}), status, media_type="application/json")
-
-
-async def _http_error(_request: Request, error: Exception) -> Response:
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "internal error")
-    return _refuse(status, detail)
+            return refuse(503, str(error))
 
 
 def _bind(path: Path, group: str | None) -> tuple[sockets.socket, int]:

@@ -25,6 +25,7 @@ from gatekeeper.exchange import Reason
 from gatekeeper.gateway import connection, http1
 from gatekeeper.gateway.admin import Health, create_admin, serve_admin
 from gatekeeper.gateway.authority import load_authority, upstream_roots
+from gatekeeper.gateway.journal_api import JournalApi
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
 from gatekeeper.gateway.reload import Force, Reload
 from gatekeeper.gateway.sweep import sweep
@@ -73,7 +74,8 @@ class Gateway:
         connection.install()
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config
-            app = create_admin(self.parts.desk, self._health, self._sensitive)
+            api = JournalApi(self.parts.journal, self._masked)
+            app = create_admin(self.parts.desk, self._health, self._sensitive, api.routes())
             admin = await serve_admin(app, config.admin_socket, config.admin.group or None)
             try:
                 host, port = await self._listen()
@@ -160,7 +162,10 @@ class Gateway:
         abort(client)
 
     def _sensitive(self, text: str) -> bool:
-        return mask_text(self.parts.masker, text) != text
+        return self._masked(text) != text
+
+    def _masked(self, text: str) -> str:
+        return mask_text(self.parts.masker, text)
 
     def _health(self) -> Health:
         force = self.reload.force

@@ -127,6 +127,8 @@ class AdminEvent(enum.Enum):
     REVOCATION = "revocation"
     BACKUP = "backup"
     RESTORE = "restore"
+    LEGAL_HOLD = "legal-hold"
+    LEGAL_HOLD_LIFTED = "legal-hold-lifted"
 
 
 class AdminData(Data, frozen=True, kw_only=True):

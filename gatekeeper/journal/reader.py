@@ -6,7 +6,7 @@ from typing import Self
 
 import msgspec
 
-from gatekeeper.exchange import Seq, SessionId
+from gatekeeper.exchange import Instant, Seq, SessionId
 from gatekeeper.journal.bodies import CONTENT, TIMELINE, open_part
 from gatekeeper.journal.entries import Body
 from gatekeeper.journal.files import JournalFiles
@@ -43,6 +43,30 @@ class Reader:
         """The number of entries that the newest checkpoint covers."""
         newest = self._store.newest_note()
         return newest[0] if newest else 0
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether bodies can be read, as far as their keys are still there."""
+        return self._keys is not None
+
+    @property
+    def start(self) -> Seq:
+        """The first entry that is here."""
+        return Seq(0)
+
+    @property
+    def note(self) -> str:
+        """The newest checkpoint's note; empty where there is none."""
+        newest = self._store.newest_note()
+        return newest[1] if newest else ""
+
+    def seq_at(self, time: Instant) -> Seq:
+        """Give the first entry at `time` or later, or the size: times never go back, so halving finds it."""
+        low, high = int(self.start), self.size
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if self.entry(middle).time < time else (low, middle)
+        return Seq(low)
 
     def entries(self, start: int, stop: int) -> Iterator[Entry]:
         """Give the entries in [start, stop), in order; raises ValueError for one that can't be read."""

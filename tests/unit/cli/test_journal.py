@@ -1,15 +1,22 @@
 """The journal as it is listed, shown and verified."""
 
+import errno
 import json
+import os
+import pwd
 import re
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+from journals import refused, write_journal
 from recorded import APPROVAL, write_story
+
+from gatekeeper.journal import ReadData, Reader
 
 type Run = Callable[..., Result]
 
@@ -39,7 +46,7 @@ def tamper(recorded: Path, statement: str) -> None:
 def test_entries_are_listed_in_order(run: Run) -> None:
     result = run("journal", "list")
     head, *lines = result.stdout.splitlines()
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0
     assert head.split() == ["SEQ", "TIME", "TYPE", "EXCHANGE", "WHAT"]
     assert [line.split()[0] for line in lines] == [str(seq) for seq in range(15)]
     assert "200 by the upstream after 2 chunks, found EMAIL_ADDRESS 2" in lines[8]
@@ -51,26 +58,33 @@ def test_entries_are_listed_in_order(run: Run) -> None:
     ("arguments", "seqs"),
     [
         (["--limit", "2"], [13, 14]),
-        (["--from", "3", "--limit", "2"], [3, 4]),
-        (["--from", "14"], [14]),
-        (["--from", "15"], []),
-        (["--from", "0"], list(range(15))),
+        (["--after", "2", "--limit", "2"], [3, 4]),
+        (["--before", "3", "--limit", "2"], [1, 2]),
+        (["--after", "13"], [14]),
+        (["--after", "14"], []),
+        (["--after", "3", "--before", "6"], [4, 5]),
+        (["--since", "2027-01-15T08:00:00.05Z", "--limit", "2"], [5, 6]),
+        (["--until", "2027-01-15T08:00:00.05Z", "--limit", "2"], [3, 4]),
+        (["--until", "2020-01-01"], []),
+        ([], list(range(15))),
     ],
 )
-def test_the_newest_or_those_from_one_on(run: Run, arguments: list[str], seqs: list[int]) -> None:
-    entries = json.loads(run("journal", "list", "--json", *arguments).stdout)
-    assert [entry["seq"] for entry in entries] == seqs
+def test_a_page_is_the_newest_or_by_number_or_time(run: Run, arguments: list[str], seqs: list[int]) -> None:
+    listed = json.loads(run("journal", "list", "--json", *arguments).stdout)
+    assert [entry["seq"] for entry in listed["entries"]] == seqs
+    assert listed["size"] == 15
 
 
 @pytest.mark.usefixtures("recorded")
 def test_a_cut_list_says_how_to_see_the_rest(run: Run) -> None:
-    assert "`--from 0`" in run("journal", "list", "--limit", "2").stderr
+    assert "older: --before 13" in run("journal", "list", "--limit", "2").stderr
+    assert "newer: --after 3" in run("journal", "list", "--after", "1", "--limit", "2").stderr
 
 
 @pytest.mark.usefixtures("recorded")
 def test_json_has_an_entrys_names_as_the_format_has_them(run: Run) -> None:
     entry = json.loads(run("journal", "show", "1", "--json").stdout)
-    assert set(entry) == {"seq", "time", "type", "exchange", "session", "leaf_hash", "data"}
+    assert set(entry) == {"seq", "time", "type", "exchange", "session", "leaf_hash", "data", "proof"}
     assert (entry["type"], entry["data"]["method"]) == ("request", "POST")
 
 
@@ -120,14 +134,108 @@ def test_an_entry_that_there_is_not_is_no(run: Run) -> None:
 def test_a_broken_journal_is_one_line_and_what_to_do(run: Run, recorded: Path, arguments: list[str]) -> None:
     tamper(recorded, "UPDATE entry SET leaf = x'00' WHERE seq = 1")
     result = run(*arguments)
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "`gatekeeper journal verify` says what is wrong" in result.stderr
+    assert result.exit_code == 2
+    assert "`gatekeeper journal verify` says what is wrong" in result.stderr.splitlines()[-1]
 
 
 def test_no_database_at_all_is_one_line(run: Run, recorded: Path) -> None:
     (recorded / "data" / "journal" / "journal.db").write_bytes(b"no database, but long enough to be looked at" * 100)
     result = run("journal", "list")
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+
+
+@pytest.mark.usefixtures("recorded")
+class TestSearch:
+    def test_calls_are_found_by_words_and_matter(self, run: Run) -> None:
+        result = run("journal", "search", "hello", "--finding", "CREDIT_CARD")
+        head, line = result.stdout.splitlines()
+        assert result.exit_code == 0
+        assert (head.split(), line.split()[0]) == (["SEQ", "TIME", "TYPE", "SUBJECT", "WHAT"], "1")
+        assert "«hello»" in line
+        assert "1 match in 18 entries" in result.stderr
+
+    def test_json_has_the_entry_of_the_log_and_where_the_words_are(self, run: Run) -> None:
+        found = json.loads(run("journal", "search", "world", "--json").stdout)
+        (one,) = found["found"]
+        assert (one["seq"], one["hit"], one["type"], one["snippet"]) == (5, 6, "request", "«world»")
+        assert found["bodies_searched"] is True
+
+    def test_nothing_found_is_no(self, run: Run) -> None:
+        result = run("journal", "search", "--host", "nowhere.example.com")
+        assert (result.exit_code, "0 matches" in result.stderr) == (1, True)
+
+    def test_what_was_recorded_cant_drive_the_terminal(self, run: Run) -> None:
+        assert "\x1b" not in run("journal", "search", "evil").stdout
+
+    def test_a_text_without_a_word_is_one_line(self, run: Run) -> None:
+        result = run("journal", "search", "--", "--")
+        assert (result.exit_code, "no word to search for" in result.stderr) == (2, True)
+
+    def test_where_the_index_cant_be_written_one_in_memory_does(
+        self, run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_: Path) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr("gatekeeper.journal.index.open_database", refuse)
+        result = run("journal", "search", "world")
+        assert (result.exit_code, "an index is made for this question only" in result.stderr) == (0, True)
+        assert not (recorded / "data" / "journal" / "index.db").exists()
+
+
+class TestTail:
+    def test_the_newest_entries_one_a_line(self, run: Run, recorded: Path) -> None:
+        assert recorded
+        lines = run("journal", "tail", "-n", "2").stdout.splitlines()
+        assert [line.split()[0] for line in lines] == ["13", "14"]
+        values = [json.loads(line) for line in run("journal", "tail", "-n", "1", "--json").stdout.splitlines()]
+        assert len(values) == 1
+
+    def test_following_shows_what_comes(self, start: Callable[..., subprocess.Popen[str]], recorded: Path) -> None:
+        process = start("journal", "tail", "-f", "-n", "1")
+        assert process.stdout is not None
+        assert process.stdout.readline().split()[3] == "close"
+        write_journal(recorded / "data", [refused()])
+        lines = iter(process.stdout.readline, "")
+        assert next(line for line in lines if "refused" in line).split()[3] == "refused"
+
+
+class TestReadingIsRecorded:
+    """The story's journal is of another key folder than an installation's: `own` is written by its own gateway."""
+
+    def reads(self, folder: Path) -> list[ReadData]:
+        with Reader(folder / "data" / "journal", None) as reader:
+            return [entry.data for entry in reader.entries(0, reader.size) if isinstance(entry.data, ReadData)]
+
+    @pytest.mark.parametrize(
+        ("arguments", "command", "range_"),
+        [
+            (["list", "--limit", "2"], "journal list", "13..14"),
+            (["show", "3"], "journal show", "3"),
+            (["tail", "-n", "4"], "journal tail", "11.."),
+            (["search", "hello", "--subject", "bot"], "journal search hello --subject bot", "0..14"),
+        ],
+    )
+    def test_offline_where_no_gateway_runs(
+        self, run: Run, recorded: Path, arguments: list[str], command: str, range_: str
+    ) -> None:
+        result = run("journal", *arguments)
+        assert "not on record" not in result.stderr
+        (read,) = self.reads(recorded)
+        assert (read.command, read.range, read.by) == (command, range_, pwd.getpwuid(os.getuid()).pw_name)
+        assert run("journal", "verify").exit_code == 0
+
+    def test_what_was_searched_for_is_masked(self, run: Run, recorded: Path) -> None:
+        run("journal", "search", "ada@example.com")
+        (read,) = self.reads(recorded)
+        assert read.command == "journal search <EMAIL_ADDRESS>"
+
+    def test_where_it_cant_be_that_is_said(self, run: Run, recorded: Path) -> None:
+        (recorded / "data" / "keys" / "journal.key").unlink()
+        result = run("journal", "list")
+        assert (result.exit_code, result.stdout.count("\n")) == (0, 16)
+        assert "this reading is not on record: " in result.stderr
+        assert self.reads(recorded) == []
 
 
 class TestVerify:

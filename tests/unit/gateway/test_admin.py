@@ -14,7 +14,8 @@ import pytest
 from reviewing import ALICE, SigningKey, Station, a_hold, allowed_signers, config_for, held, statement_on
 
 from gatekeeper.approvals import Desk
-from gatekeeper.gateway.admin import BODY_LIMIT, Health, create_admin, serve_admin
+from gatekeeper.gateway.admin import Health, create_admin, serve_admin
+from gatekeeper.gateway.answers import BODY_LIMIT
 from gatekeeper.journal.entries import DecisionData
 
 NO_MORE = {"config": "", "reload": "ok"}

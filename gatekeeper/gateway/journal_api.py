@@ -1,0 +1,96 @@
+"""What the admin socket offers about the record itself: that it was read, saved, or put under a legal hold."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gatekeeper.gateway.answers import answer, body_of, refuse
+from gatekeeper.gateway.peer import is_owner, peer_name
+from gatekeeper.journal import AdminData, AdminEvent, Draft, JournalDown, ReadData, Recorder, Scalars
+
+LONGEST: Final = 1000
+"""Characters of a command or a range."""
+
+
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody reads: the command, and which entries, as text."""
+
+    command: str
+    range: str
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody did to the record."""
+
+    event: AdminEvent
+    detail: Scalars
+
+
+class Written(msgspec.Struct, frozen=True):
+    """The entry that says so."""
+
+    seq: int
+
+
+ON_REQUEST: Final = frozenset(
+    {AdminEvent.BACKUP, AdminEvent.RESTORE, AdminEvent.LEGAL_HOLD, AdminEvent.LEGAL_HOLD_LIFTED}
+)
+"""Events that a command reports; the others are recorded by the gateway when it does them."""
+
+
+def read_draft(by: str, reading: Reading, mask: Callable[[str], str]) -> Draft:
+    """Make a `read` entry; what was searched for may hold personal data, and a leaf can't be erased."""
+    command, range_ = (mask(text[:LONGEST]) for text in (reading.command, reading.range))
+    return Draft(ReadData(by=by, range=range_, command=command))
+
+
+def event_draft(by: str, event: Event, mask: Callable[[str], str]) -> Draft:
+    """Make an `admin` entry."""
+    detail = {name: mask(value[:LONGEST]) if isinstance(value, str) else value for name, value in event.detail.items()}
+    return Draft(AdminData(event=event.event, by=by, detail=detail))
+
+
+class JournalApi:
+    """The routes."""
+
+    def __init__(self, recorder: Recorder, mask: Callable[[str], str]) -> None:
+        self._recorder = recorder
+        self._mask = mask
+
+    def routes(self) -> Sequence[Route]:
+        """Give them."""
+        return (
+            Route("/v1/journal/reads", self.read, methods=["POST"]),
+            Route("/v1/journal/events", self.event, methods=["POST"]),
+        )
+
+    async def read(self, request: Request) -> Response:
+        """Record that the peer reads."""
+        try:
+            reading = msgspec.json.decode(await body_of(request), type=Reading)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return refuse(400, 'expected {"command": TEXT, "range": TEXT}')
+        return await self._write(read_draft(peer_name(request), reading, self._mask))
+
+    async def event(self, request: Request) -> Response:
+        """Record what the peer did."""
+        if not is_owner(request):
+            return refuse(403, "only the gateway's own user may do this")
+        try:
+            event = msgspec.json.decode(await body_of(request), type=Event)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return refuse(400, 'expected {"event": NAME, "detail": {…}}')
+        if event.event not in ON_REQUEST:
+            return refuse(400, f"{event.event.value} is recorded by the gateway itself")
+        return await self._write(event_draft(peer_name(request), event, self._mask))
+
+    async def _write(self, draft: Draft) -> Response:
+        try:
+            receipt = await self._recorder.submit(draft)
+        except (JournalDown, ValueError) as error:
+            return refuse(503, str(error))
+        return answer(Written(receipt.seq))

@@ -1,0 +1,206 @@
+"""Questions to the index: pages of records, by words and by what they were about; pages of sessions."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from gatekeeper.exchange import Instant, Seq, SessionId
+from gatekeeper.journal.index import Index
+from gatekeeper.journal.texts import unspaced, words
+
+FEW: Final = 2000
+"""Records of which each is asked whether it has the words, rather than each that has them what it is about."""
+
+AROUND: Final = 16
+"""Words that are shown around a hit."""
+
+_TERM: Final = re.compile(r'"([^"]+)"?|(\S+)')
+_EQUAL: Final = ("subject", "host", "rule", "session", "exchange", "type", "action", "workflow")
+_FACETS: Final = ("model", "tool", "finding")
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What is looked for; all that is given must hold of one record. `*` stands for any characters.
+
+    `text`: words, each of which stands in one entry of it; "in quotes", a phrase. `since` and `until`: when it began.
+    `before` and `after`: entries by number, to leaf through.
+    """
+
+    text: str = ""
+    subject: str | None = None
+    workflow: str | None = None
+    host: str | None = None
+    rule: str | None = None
+    action: str | None = None
+    type: str | None = None
+    session: str | None = None
+    exchange: str | None = None
+    model: tuple[str, ...] = ()
+    tool: tuple[str, ...] = ()
+    finding: tuple[str, ...] = ()
+    since: Instant | None = None
+    until: Instant | None = None
+    before: int | None = None
+    after: int | None = None
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that was found, by the index's word. `seq` is its first entry, `hit` the one that has the words."""
+
+    seq: Seq
+    hit: Seq
+    snippet: str
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A session, by the index's word."""
+
+    session: SessionId
+    issuer: str | None
+    subject: str | None
+    workflow: str | None
+    first: Seq
+    last: Seq
+    began: Instant
+    ended: Instant
+    calls: int
+    held: int
+    denied: int
+    found: int
+
+
+def search(index: Index, query: Query, limit: int) -> list[Found]:
+    """Give the newest `limit` records that match, or with `after` the oldest, in the order of the journal.
+
+    Raises ValueError for a text without a word.
+    """
+    found = list(_by_text(index, query, limit) if query.text.strip() else _by_matter(index, query, limit))
+    return sorted(found, key=lambda one: one.seq)
+
+
+def sessions(index: Index, limit: int, before: Seq | None = None, subject: str | None = None) -> list[SessionRow]:
+    """Give the newest sessions by their last entries, newest first; `before` leads to the page after."""
+    conditions, values = ["1"], list[Any]()
+    if before is not None:
+        conditions.append("last < ?")
+        values.append(before)
+    if subject is not None:
+        conditions.append(_like("subject", subject))
+        values.append(subject)
+    rows = index.database.execute(
+        f"SELECT * FROM sessions WHERE {' AND '.join(conditions)} ORDER BY last DESC LIMIT ?",
+        [*values, limit],
+    )
+    return [msgspec.convert(row, SessionRow, strict=False) for row in map(_session_fields, rows)]
+
+
+def sessions_named(index: Index, prefix: str, limit: int = 2) -> list[SessionId]:
+    """Give sessions whose ids begin so."""
+    rows = index.database.execute(
+        "SELECT session FROM sessions WHERE session >= ? AND session < ? LIMIT ?", [prefix, f"{prefix}g", limit]
+    )
+    return [SessionId(session) for (session,) in rows]
+
+
+def match_expression(text: str) -> str:
+    """Write words and phrases as FTS5 takes them, so that nothing in them is an operator; raises ValueError."""
+    terms = []
+    for phrase, word in _TERM.findall(text):
+        term = words(phrase or word)
+        if any(character.isalnum() for character in term):
+            star = "*" if not phrase and word.endswith("*") else ""
+            terms.append('"' + term.replace('"', '""').strip() + '"' + star)
+    if not terms:
+        msg = f"{text!r}: has no word to search for"
+        raise ValueError(msg)
+    return " AND ".join(terms)
+
+
+def _by_matter(index: Index, query: Query, limit: int) -> Iterator[Found]:
+    condition, values = _condition(index, query)
+    order = "ASC" if query.after is not None else "DESC"
+    rows = index.database.execute(
+        f"SELECT id FROM records r WHERE {condition} ORDER BY id {order} LIMIT ?",
+        [*values, limit],
+    )
+    return (Found(seq=Seq(id_), hit=Seq(id_), snippet="") for (id_,) in rows)
+
+
+def _by_text(index: Index, query: Query, limit: int) -> Iterator[Found]:
+    """Go through the entries that have the words, newest first, and ask of each what it is about.
+
+    Where few records are about that, go through those instead: the words may be anywhere.
+    """
+    condition, values = _condition(index, query)
+    few = index.database.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM records r WHERE {condition} LIMIT ?)",
+        [*values, FEW + 1],
+    ).fetchone()[0]
+    order = "ASC" if query.after is not None else "DESC"
+    among = ""
+    if few <= FEW:
+        among = (
+            " AND texts.rowid IN (SELECT seq FROM entries WHERE record IN"
+            f" (SELECT id FROM records r WHERE {condition}))"
+        )
+    rows = index.database.execute(
+        f"SELECT r.id, texts.rowid, snippet(texts, -1, '«', '»', '…', {AROUND})"
+        " FROM texts CROSS JOIN entries e ON e.seq = texts.rowid"
+        f" CROSS JOIN records r ON r.id = e.record WHERE texts MATCH ?{among} AND {condition}"
+        f" ORDER BY texts.rowid {order}",
+        [match_expression(query.text), *(values if among else ()), *values],
+    )
+    seen: set[int] = set()
+    for record, hit, snippet in rows:
+        if record not in seen:
+            seen.add(record)
+            yield Found(seq=Seq(record), hit=Seq(hit), snippet=unspaced(" ".join(str(snippet).split())))
+            if len(seen) == limit:
+                return
+
+
+def _condition(index: Index, query: Query) -> tuple[str, list[Any]]:
+    conditions, values = ["1"], list[Any]()
+    for name in _EQUAL:
+        wanted = getattr(query, name)
+        if wanted is not None:
+            prefix = f"{wanted}*" if name in {"session", "exchange"} else wanted
+            conditions.append(_like(f"r.{name}", prefix))
+            values.append(prefix)
+    for kind in _FACETS:
+        for wanted in getattr(query, kind):
+            conditions.append(f"r.id IN (SELECT record FROM facets WHERE kind = '{kind}' AND {_like('value', wanted)})")
+            values.append(wanted)
+    if query.since is not None:
+        conditions.append("r.id >= ?")
+        values.append(_first_at(index, query.since))
+    if query.until is not None:
+        conditions.append("r.id < ?")
+        values.append(_first_at(index, query.until))
+    if query.before is not None:
+        conditions.append("r.id < ?")
+        values.append(query.before)
+    if query.after is not None:
+        conditions.append("r.id > ?")
+        values.append(query.after)
+    return " AND ".join(conditions), values
+
+
+def _like(column: str, wanted: str) -> str:
+    return f"{column} GLOB ?" if "*" in wanted else f"{column} = ?"
+
+
+def _first_at(index: Index, instant: Instant) -> int:
+    """Give the first entry at that time or later: times never go back, so halving finds it."""
+    low, high = 0, index.next
+    while low < high:
+        middle = (low + high) // 2
+        (time,) = index.database.execute("SELECT time FROM entries WHERE seq = ?", [middle]).fetchone()
+        low, high = (middle + 1, high) if time < instant else (low, middle)
+    return low
+
+
+def _session_fields(row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(SessionRow.__struct_fields__, row, strict=True))
