@@ -76,7 +76,7 @@ def _release(outcome: Released | HoldRefused) -> Release:
         case HoldRefused():
             raise Refused(
                 Refusal(
-                    status=503 if outcome.reason in _TRY_LATER else 403,
+                    status=_STATUS.get(outcome.reason, 403),
                     reason=outcome.reason,
                     message=outcome.message,
                     approval=outcome.approval,
@@ -86,4 +86,9 @@ def _release(outcome: Released | HoldRefused) -> Release:
             assert_never(outcome)
 
 
-_TRY_LATER = frozenset({Reason.SHUTTING_DOWN, Reason.TOO_MANY_HELD, Reason.JOURNAL_DOWN})
+_STATUS = {
+    Reason.SHUTTING_DOWN: 503,
+    Reason.TOO_MANY_HELD: 503,
+    Reason.TOO_MANY_ASKED: 429,
+    Reason.JOURNAL_DOWN: 503,
+}

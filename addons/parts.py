@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import tomli_w
 
 from gatekeeper import VERSION
-from gatekeeper.approvals import Desk, read_signers
+from gatekeeper.approvals import Desk, Ledger, read_signers
 from gatekeeper.config import Config, ConfigError, hide_secrets
 from gatekeeper.credentials import Vault
 from gatekeeper.exchange import Clock, DigestKey, now
@@ -110,10 +110,9 @@ async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
     try:
         return await Desk.open(
             config.data / "approvals.db",
-            journal,
+            Ledger(journal, clock),
             config.approvals,
             config.journal.origin,
-            clock,
             config.proxy.max_held,
             journal.released,
         )

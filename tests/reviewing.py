@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from gatekeeper.approvals import ApprovalView, DecisionOutcome, Desk, Hold, Refused, Released
+from gatekeeper.approvals.ledger import Ledger
 from gatekeeper.config import Action, ApprovalsConfig, RuleConfig, Seconds
 from gatekeeper.exchange import Clock, Digest, ExchangeId, Instant, Message, Receipt, Seq, SessionId, Subject
 from gatekeeper.exchange import now as system_clock
@@ -177,5 +178,10 @@ class Station:
     def path(self) -> Path:
         return self.folder / "approvals.db"
 
-    async def open(self, used: Mapping[str, ExchangeId] | None = None) -> Desk:
-        return await Desk.open(self.path, self.recording, self.config, ORIGIN, self.clock, self.max_held, used or {})
+    @property
+    def ahead(self) -> int:
+        return self._ahead
+
+    async def open(self, used: Mapping[str, ExchangeId] | None = None, *, shared: bool = False) -> Desk:
+        ledger = Ledger(self.recording, self.clock)
+        return await Desk.open(self.path, ledger, self.config, ORIGIN, self.max_held, used or {}, shared=shared)

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from gatekeeper.approvals.desk import Desk
     from gatekeeper.approvals.hold import Hold, Refused, Released
     from gatekeeper.approvals.keygen import read_signers
+    from gatekeeper.approvals.ledger import Ledger
     from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, DecisionView
     from gatekeeper.journal.statement import DecisionRefused
 
@@ -18,6 +19,7 @@ __all__ = [
     "DecisionView",
     "Desk",
     "Hold",
+    "Ledger",
     "Refused",
     "Released",
     "read_signers",
@@ -31,6 +33,7 @@ _PLACES: Final = {
     "DecisionView": "gatekeeper.approvals.views",
     "Desk": "gatekeeper.approvals.desk",
     "Hold": "gatekeeper.approvals.hold",
+    "Ledger": "gatekeeper.approvals.ledger",
     "Refused": "gatekeeper.approvals.hold",
     "Released": "gatekeeper.approvals.hold",
     "read_signers": "gatekeeper.approvals.keygen",

@@ -1,19 +1,23 @@
 """An approval and the calls that wait for it."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from gatekeeper.approvals.hold import Matter
 from gatekeeper.approvals.lifecycle import ENDS, Approval, End, State
-from gatekeeper.exchange import ExchangeId, Instant
+from gatekeeper.exchange import ExchangeId
+from gatekeeper.journal.draft import JournalDown
 
 
 @dataclass(eq=False, slots=True)
 class Waiter:
-    """One held exchange; `end` is resolved once."""
+    """One held exchange; `end` is resolved once. `chosen` while it is being written down that the approval is its."""
 
     exchange: ExchangeId
     gone: asyncio.Event
+    chosen: bool = False
     end: asyncio.Future[End] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def finish(self, end: End) -> None:
@@ -21,30 +25,44 @@ class Waiter:
         if not self.end.done():
             self.end.set_result(end)
 
+    def fail(self, error: BaseException) -> None:
+        """Wake it up with an error; the first end stays."""
+        if not self.end.done():
+            self.end.set_exception(error)
+
 
 @dataclass(eq=False, slots=True)
 class Case:
-    """One approval on the desk. `approval` changes under `lock` only; `stored` once its row exists."""
+    """One approval on the desk. `approval` changes under `lock` only; `version` is its row's, 0 before it has one."""
 
     approval: Approval
     matter: Matter
-    stored: bool = False
+    version: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     waiters: list[Waiter] = field(default_factory=list)
 
-    def settle(self, now: Instant) -> None:
-        """Wake those whom the approval's state concerns.
+    def choose(self) -> Waiter | None:
+        """Take the oldest call whose client is still there, where the approval can be used."""
+        if self.approval.state is not State.APPROVED:
+            return None
+        for waiter in self.waiters:
+            if not waiter.end.done() and not waiter.gone.is_set():
+                waiter.chosen = True
+                return waiter
+        return None
 
-        There is no await in it: between looking at APPROVED and marking it USED nobody else can run, so one approval
-        releases one exchange. The oldest call whose client is still there gets it.
-        """
-        self.approval = self.approval.timed(now)
-        if self.approval.state is State.APPROVED:
-            winner = next((waiter for waiter in self.waiters if not waiter.gone.is_set()), None)
-            if winner is None:
-                return
-            self.approval = self.approval.used(winner.exchange)
-            winner.finish(End.RELEASED)
+    @contextlib.asynccontextmanager
+    async def failing(self) -> AsyncIterator[None]:
+        """Let nobody wait on for what can't be written down any more."""
+        try:
+            yield
+        except JournalDown as error:
+            for waiter in self.waiters:
+                waiter.fail(error)
+            raise
+
+    def wake(self) -> None:
+        """Tell the calls that wait what the approval's state means for them."""
         end = ENDS[self.approval.state]
         if end is not None:
             for waiter in self.waiters:

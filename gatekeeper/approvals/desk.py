@@ -2,119 +2,109 @@
 
 Order is what makes it safe. A hold is durable before anyone can decide; a decision is durable and proven before it
 counts; "used" is on the disk before the release is recorded; the release is durable before the caller hears of it.
-Whatever fails in between releases nothing.
+Whatever fails in between releases nothing. Where several desks share one store, each change of an approval is made
+on the newest that is stored (`_move`), so between them too one approval releases one exchange.
 """
 
 import asyncio
-import base64
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, Self
 
-import msgspec
-
 from gatekeeper.approvals.case import Case, Waiter
-from gatekeeper.approvals.docket import PREFIX, Docket
+from gatekeeper.approvals.docket import Docket, new_id
 from gatekeeper.approvals.gate import Gate
-from gatekeeper.approvals.hold import (
-    Hold,
-    Matter,
-    Refused,
-    Released,
-    asked_of,
-    matter_of,
-    refusal_of,
-    required,
-    seen_hash,
-    view_of,
-)
-from gatekeeper.approvals.keygen import Keygen, read_signers
-from gatekeeper.approvals.lifecycle import Approval, ApprovalId, Asked, End, State
+from gatekeeper.approvals.history import KEPT, PastDecision, figures
+from gatekeeper.approvals.hold import Hold, Refused, Released, asked_now, asked_of, matter_of, refusal_of, view_of
+from gatekeeper.approvals.keygen import Keygen, read_revoked, read_signers
+from gatekeeper.approvals.ledger import Ledger
+from gatekeeper.approvals.lifecycle import OPEN, Approval, Asked, End, State, Windows
+from gatekeeper.approvals.limits import Limits
 from gatekeeper.approvals.proof import Proof
 from gatekeeper.approvals.records import end_data, hold_data, release_data
 from gatekeeper.approvals.showing import show_approval, show_request
-from gatekeeper.approvals.store import Store, Stored
-from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome
+from gatekeeper.approvals.store import Store
+from gatekeeper.approvals.taking_up import taken_up
+from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, FiguresView
 from gatekeeper.config import ApprovalsConfig, Seconds
-from gatekeeper.exchange import Clock, ExchangeId, Instant, Reason, Receipt, Seq
-from gatekeeper.journal.draft import Draft, JournalDown, Recorder
-from gatekeeper.journal.entries import Data, DecisionData
+from gatekeeper.exchange import ExchangeId, Instant, Reason, Seq
+from gatekeeper.journal.draft import JournalDown
+from gatekeeper.journal.entries import DecisionData, WithdrawData
 from gatekeeper.journal.statement import DecisionRefused, Statement, parse_statement
 
 SECOND: Final = 1_000_000
+PEER: Final = "gateway"
+"""Who takes back what nobody asked to have taken back."""
+LOOK_AGAIN: Final = 0.1
+"""Seconds after which a desk that shares its store looks for what the others have changed."""
 
 
 class Desk:
-    """Holds calls until reviewers have decided. One event loop, one desk, one `approvals.db`."""
+    """Holds calls until reviewers have decided. One event loop, one desk; several may share one `approvals.db`."""
 
     def __init__(
-        self,
-        store: Store,
-        recorder: Recorder,
-        proof: Proof,
-        config: ApprovalsConfig,
-        clock: Clock,
-        max_held_bytes: int,
+        self, store: Store, ledger: Ledger, proof: Proof, config: ApprovalsConfig, max_held_bytes: int
     ) -> None:
         self._store = store
-        self._recorder = recorder
+        self._ledger = ledger
         self._proof = proof
-        self._config = config
-        self._clock = clock
-        self._latest = Instant(0)
+        self._set_terms(config)
         self._free_bytes = max_held_bytes
         self._docket = Docket()
+        self._seen = 0
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
         self._closing = False
-        self._exit = contextlib.ExitStack()
+        self._shared = False
+        self._exit = contextlib.AsyncExitStack()
         self._terms = Gate()
 
     @classmethod
     async def open(
         cls,
         path: Path,
-        recorder: Recorder,
+        ledger: Ledger,
         config: ApprovalsConfig,
         origin: str,
-        clock: Clock,
         max_held_bytes: int,
         used: Mapping[str, ExchangeId],
+        *,
+        shared: bool = False,
     ) -> Self:
         """Open the desk with the approvals of earlier runs.
 
         `used`: approvals that the journal has released already, and by which exchange; without it a database that was
-        set back could release twice. Raises OSError, ValueError or JournalDown with a text for people.
+        set back could release twice. `shared`: as for `load`. Raises OSError, ValueError or JournalDown with a text
+        for people.
         """
-        keygen = Keygen(read_signers(config.reviewers))
-        desk = cls(Store(path), recorder, Proof(keygen, origin), config, clock, max_held_bytes)
+        keygen = Keygen(read_signers(config.reviewers), read_revoked(config.revoked))
+        desk = cls(Store(path), ledger, Proof(keygen, origin), config, max_held_bytes)
         desk._exit.callback(keygen.close)
         try:
-            await desk.load(used)
+            await desk.load(used, shared=shared)
         except BaseException:
-            desk._exit.close()
+            await desk._exit.aclose()
             raise
         return desk
 
-    async def load(self, used: Mapping[str, ExchangeId]) -> None:
-        """Take up the stored approvals, believing nothing that is stored about decisions (see `open`)."""
+    async def load(self, used: Mapping[str, ExchangeId], *, shared: bool = False) -> None:
+        """Take up the stored approvals, believing nothing that is stored about decisions (see `open`).
+
+        `shared`: other desks work on the same store; what they change is looked for.
+        """
         await self._store.open()
         try:
-            rows = await self._store.load()
+            await self._catch_up(used)
+            await self._store.forget(Instant(self._ledger.now() - KEPT))
         except BaseException:
             await self._store.close()
             raise
-        for stored in sorted(rows, key=lambda row: row.approval.created):
-            approval = await self._taken_up(stored, used)
-            if approval is None:
-                await self._store.drop([stored.approval.id])
-                continue
-            case = Case(approval, stored.matter, stored=True)
-            self._docket.enter(case)
-            self._docket.publish(case)
+        self._shared = shared
+        if shared:
+            watching = asyncio.get_running_loop().create_task(self._watch_others())
+            self._exit.callback(watching.cancel)
 
     async def hold(self, ask: Hold, gone: asyncio.Event) -> Released | Refused:
         """Hold an exchange until it is released or refused; either is durable when this returns.
@@ -137,41 +127,42 @@ class Desk:
         finally:
             self._free_bytes += size
 
-    async def decide(self, statement: bytes, signature: str) -> DecisionOutcome:
+    async def decide(self, statement: bytes, signature: str, peer: str = "") -> DecisionOutcome:
         """Take a reviewer's signed decision, record it, and wake those it concerns.
 
-        Raises DecisionRefused for one that does not count, JournalDown where it can't be recorded.
+        Raises DecisionRefused for one that does not count, which is recorded too, with `peer`, who brought it;
+        JournalDown where it can't be recorded.
         """
-        stated = parse_statement(statement)
-        case = self._docket.get(stated.approval)
-        if case is None:
-            msg = f"there is no approval {stated.approval!r}"
-            raise DecisionRefused(msg)
-        if self._closing:
-            msg = "the gateway is stopping: decide again when it runs"
-            raise DecisionRefused(msg)
+        stated: Statement | None = None
         with self._working():
-            async with self._terms.among_others(), case.lock:
-                await self._decide(case, stated, statement.decode(), signature)
-        approval = case.approval
+            try:
+                stated = parse_statement(statement)
+                case = await self._case_to_decide(stated)
+                async with self._terms.among_others(), case.lock, case.failing():
+                    await self._decide(case, stated, statement.decode(), signature)
+            except DecisionRefused as error:
+                await self.refuse(error, stated, peer)
+                raise
         return DecisionOutcome(
-            approval=approval.id,
-            state=approval.state.value,
-            approved=len(approval.approvers()),
-            quorum=case.matter.quorum,
+            approval=case.approval.id,
+            state=case.approval.state.value,
+            approved=len(case.approval.approvers()),
+            quorum=sum(need.quorum for need in case.approval.asked.require),
         )
 
     async def reload(self, config: ApprovalsConfig, signers: str, commit: Callable[[], None]) -> None:
         """Go on under other terms, from the moment that `commit` has put them on record.
 
         No decision is under way meanwhile: each stands before the record of the new keys or is checked against them.
-        What was asked on terms that are not in force any more ends; its calls are told to come again.
+        What was asked on terms that are not in force any more ends; its calls are told to come again. Raises OSError
+        for revoked keys that can't be read; all is as before then.
         """
-        keygen = Keygen(signers)
+        keygen = Keygen(signers, read_revoked(config.revoked))
         try:
             async with self._terms.alone():
                 commit()
-                self._config, self._proof = config, Proof(keygen, self._proof.origin)
+                self._set_terms(config)
+                self._proof = Proof(keygen, self._proof.origin)
                 self._exit.callback(keygen.close)
                 await self._under_new_terms()
         except BaseException:
@@ -181,23 +172,28 @@ class Desk:
     async def _under_new_terms(self) -> None:
         for case in [*self._docket]:
             async with case.lock:
-                asked = self._asked_now(case.approval.asked, case.matter)
-                if asked == case.approval.asked:
-                    if case.approval.state in {State.PENDING, State.APPROVED}:
+                if asked_now(case.approval.asked, case.matter, self._config) == case.approval.asked:
+                    if case.approval.state in OPEN:
                         case.approval = await self._proof.recount(case.approval)
-                        case.settle(self._now())
+                        await self._settle(case)
                     continue
                 for waiter in case.waiters:
                     waiter.finish(End.TERMS_CHANGED)
                 self._docket.remove(case)
-                await self._store.drop([case.approval.id])
+                await self._take_back(case.approval)
 
-    def _asked_now(self, asked: Asked, matter: Matter) -> Asked:
-        return msgspec.structs.replace(
-            asked,
-            require=required(matter.reviewers, matter.quorum, self._config),
-            excluded=self._config.owners.get(asked.sub),
-        )
+    async def _take_back(self, approval: Approval) -> None:
+        """End an approval on terms that are in force no more: nobody could join it, nothing is released by it."""
+        if approval.state in OPEN:
+            await self._ledger.write(WithdrawData(approval=approval.id, by=PEER, why="terms changed"))
+        await self._store.drop([approval.id])
+
+    async def refuse(self, error: DecisionRefused, stated: Statement | None, peer: str) -> None:
+        """Record a decision that does not count; of foreign text only what is known here already."""
+        known = stated is not None and self._docket.get(stated.approval) is not None
+        approval = stated.approval if known and stated is not None else None
+        reviewer = stated.reviewer if stated is not None and stated.reviewer in self._people() else None
+        await self._ledger.refuse(error.reason, peer, reviewer, approval)
 
     @property
     def held(self) -> int:
@@ -221,8 +217,14 @@ class Desk:
             msg = "the gateway is stopping"
             raise LookupError(msg)
         case = self._docket.find(name)
-        view = await self._store.view(case.approval.id)
-        return show_request(self._show(case), view)
+        asked = case.approval.asked
+        stored = await self._store.get(case.approval.id)
+        past = await self._store.past(Instant(0), asked.iss, asked.sub, asked.rule)
+        return show_request(self._show(case), stored.view, [one for one in past if one.approval != case.approval.id])
+
+    async def figures(self) -> tuple[FiguresView, ...]:
+        """Say how fast and how uniformly each reviewer has decided of late."""
+        return figures(await self._store.past(Instant(self._ledger.now() - KEPT)))
 
     async def close(self) -> None:
         """Refuse all who wait, wait until that is recorded, and close the database."""
@@ -231,13 +233,23 @@ class Desk:
             for waiter in case.waiters:
                 waiter.finish(End.SHUT_DOWN)
         await self._idle.wait()
+        self._ledger.close()
         await self._store.close()
-        self._exit.close()
+        await self._exit.aclose()
+
+    def _set_terms(self, config: ApprovalsConfig) -> None:
+        self._config = config
+        self._windows = Windows(used=_micros(config.used_window), denied=_micros(config.denied_window))
+        self._limits = Limits(config.max_pending, config.max_per_minute)
 
     async def _hold(self, ask: Hold, gone: asyncio.Event) -> Released | Refused:
         asked = asked_of(ask, self._config)
-        case = self._case(ask, asked)
-        receipt = await self._record(ask, hold_data(case.approval))
+        case = self._docket.joined_by(asked, _micros(ask.rule.timeout), self._windows, self._ledger.now())
+        if case is None:
+            if (refused := self._too_many(asked)) is not None:
+                return refused
+            case = self._new_case(ask, asked)
+        receipt = await self._ledger.write(hold_data(case.approval), ask)
         waiter = Waiter(ask.exchange, gone)
         async with case.lock:
             await self._publish(case, ask)
@@ -246,94 +258,167 @@ class Desk:
             case.waiters.append(waiter)
             if self._closing:
                 waiter.finish(End.SHUT_DOWN)
-            case.settle(self._now())
+            await self._settle(case)
         try:
             end = await self._wait(case, waiter, _later(receipt.time, ask.rule.wait))
         finally:
             case.waiters.remove(waiter)
-        return await self._finish(ask, case.approval, end)
+        if end is End.RELEASED:
+            receipt = await self._ledger.write(release_data(case.approval), ask)
+            return Released(digest=ask.digest, receipt=receipt, approval=case.approval.id)
+        await self._ledger.write(end_data(end, case.approval), ask)
+        return refusal_of(end, case.approval.id, case.approval.used_by)
 
-    def _case(self, ask: Hold, asked: Asked) -> Case:
-        now, timeout = self._now(), round(ask.rule.timeout * SECOND)
-        case = self._docket.joined_by(asked, timeout, now)
-        if case is None:
-            approval = Approval(
-                id=_new_id(), asked=asked, request=ask.request.leaf, created=now, expires=_later(now, ask.rule.timeout)
-            )
-            case = Case(approval, matter_of(ask))
-            self._docket.enter(case)
+    def _too_many(self, asked: Asked) -> Refused | None:
+        now = self._ledger.now()
+        subject = asked.iss, asked.sub
+        why = self._limits.refusal(subject, self._docket.pending_of(*subject, now), now)
+        if why is None:
+            self._limits.opened(subject, now)
+            return None
+        return Refused(reason=Reason.TOO_MANY_ASKED, approval="", message=f"{why}; nobody was asked, try again later")
+
+    def _new_case(self, ask: Hold, asked: Asked) -> Case:
+        now = self._ledger.now()
+        approval = Approval(
+            id=new_id(), asked=asked, request=ask.request.leaf, created=now, expires=_later(now, ask.rule.timeout)
+        )
+        case = Case(approval, matter_of(ask))
+        self._docket.enter(case)
         return case
 
     async def _publish(self, case: Case, ask: Hold) -> None:
         """Store the approval and show it to reviewers, once its first hold is durable."""
-        if case.stored:
+        if case.version:
             return
-        await self._store.add(case.approval, case.matter, view_of(ask))
-        case.stored = True
+        case.version = await self._store.add(case.approval, case.matter, view_of(ask))
         self._docket.publish(case)
-        if old := self._docket.remove_old(self._now()):
+        if old := self._docket.remove_old(self._ledger.now()):
             await self._store.drop(old)
+
+    async def _settle(self, case: Case) -> None:
+        """Use an approval for one that waits, and wake those whom its state concerns; under the case's lock."""
+        case.approval = case.approval.timed(self._ledger.now())
+        while (winner := case.choose()) is not None:
+            used = case.approval.used(winner.exchange, self._ledger.now())
+            try:
+                if await self._swap(case, used):
+                    winner.finish(End.RELEASED)
+            except JournalDown as error:
+                winner.fail(error)
+                raise
+            finally:
+                winner.chosen = False
+        case.wake()
+
+    async def _swap(self, case: Case, after: Approval) -> bool:
+        """Make a change durable; where another desk was first, take up what that has stored instead."""
+        version = await self._store.swap(after, case.version)
+        if version is None:
+            stored = await self._store.get(case.approval.id)
+            case.approval, case.version = (
+                await self._proof.believed(stored.approval, self._ledger.now()),
+                stored.version,
+            )
+            return False
+        case.approval, case.version = after, version
+        return True
 
     async def _wait(self, case: Case, waiter: Waiter, patience: Instant) -> End:
         until = min(patience, case.approval.expires)
         gone = asyncio.ensure_future(waiter.gone.wait())
         try:
-            left = max(0, until - self._now()) / SECOND
+            left = max(0, until - self._ledger.now()) / SECOND
             await asyncio.wait((waiter.end, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
         finally:
             gone.cancel()
+        if waiter.chosen:
+            async with case.lock:  # whether the approval is its is being written down
+                pass
         if waiter.end.done():
             return waiter.end.result()
         if waiter.gone.is_set():
             return End.CLIENT_GONE
         return End.WAIT_OVER if until < case.approval.expires else End.EXPIRED
 
-    async def _finish(self, ask: Hold, approval: Approval, end: End) -> Released | Refused:
-        if end is End.RELEASED:
-            await self._store.save(approval)
-            receipt = await self._record(ask, release_data(approval))
-            return Released(digest=ask.digest, receipt=receipt, approval=approval.id)
-        await self._record(ask, end_data(end, approval))
-        return refusal_of(end, approval.id, approval.used_by)
+    async def _case_to_decide(self, stated: Statement) -> Case:
+        case = self._docket.get(stated.approval)
+        if case is None and self._shared:
+            await self._catch_up({})
+            case = self._docket.get(stated.approval)
+        if case is None:
+            msg = f"there is no approval {stated.approval!r}"
+            raise DecisionRefused(msg, Reason.DECISION_MISMATCH)
+        if self._closing:
+            msg = "the gateway is stopping: decide again when it runs"
+            raise DecisionRefused(msg, Reason.SHUTTING_DOWN)
+        return case
 
     async def _decide(self, case: Case, stated: Statement, statement: str, signature: str) -> None:
-        first = await self._proof.decision(case.approval, statement, signature, self._now(), Seq(0))
+        first = await self._proof.decision(case.approval, statement, signature, self._ledger.now(), Seq(0))
         data = DecisionData(
             approval=stated.approval, reviewer=stated.reviewer, statement=statement, signature=signature
         )
-        receipt = await self._submit(Draft(data))
-        case.approval = await self._proof.counted(case.approval, first, receipt)
-        case.settle(self._now())
-        await self._store.save(case.approval)
+        receipt = await self._ledger.write(data)
+        while not await self._swap(case, await self._proof.counted(case.approval, first, receipt)):
+            pass  # another desk has changed it: the decision is counted on that, if it still can be
+        await self._settle(case)
+        await self._remember(case.approval, stated, receipt.time)
 
-    async def _record(self, ask: Hold, data: Data) -> Receipt:
-        return await self._submit(Draft(data, exchange=ask.exchange, session=ask.session))
+    async def _remember(self, approval: Approval, stated: Statement, at: Instant) -> None:
+        asked = approval.asked
+        await self._store.remember(
+            PastDecision(
+                approval=approval.id,
+                iss=asked.iss,
+                sub=asked.sub,
+                rule=asked.rule,
+                reviewer=stated.reviewer,
+                verdict=stated.verdict.value,
+                scope=stated.scope.value,
+                reason=stated.reason,
+                asked=approval.created,
+                decided=at,
+            )
+        )
 
-    async def _submit(self, draft: Draft) -> Receipt:
-        receipt = await self._recorder.submit(draft)
-        self._latest = max(self._latest, receipt.time)
-        return receipt
+    async def _watch_others(self) -> None:
+        before = 0
+        while not self._closing:
+            await asyncio.sleep(LOOK_AGAIN)
+            with self._working():
+                if (touched := await self._store.touched()) != before:
+                    before = touched
+                    await self._catch_up({})
 
-    async def _taken_up(self, stored: Stored, used: Mapping[str, ExchangeId]) -> Approval | None:
-        """Give a stored approval as far as it can be proven; None if it is on other terms than those in force.
+    async def _catch_up(self, used: Mapping[str, ExchangeId]) -> None:
+        """Take up what stands in the store and was not seen yet, and wake those it concerns."""
+        for stored in await self._store.changed(self._seen):
+            self._seen = stored.version
+            case = self._docket.get(stored.approval.id)
+            if case is not None and case.version >= stored.version:
+                continue
+            approval = await taken_up(stored, used, self._config, self._proof, self._ledger.now())
+            if approval is None:
+                await self._take_back(stored.approval)
+                continue
+            if case is None:
+                case = Case(approval, stored.matter, version=stored.version)
+                self._docket.enter(case)
+                self._docket.publish(case)
+                continue
+            async with case.lock:
+                if case.version < stored.version:
+                    case.approval, case.version = approval, stored.version
+                    await self._settle(case)
 
-        Nobody could join it then, and a decision on terms that its hold doesn't state would be no evidence.
-        """
-        matter, approval = stored.matter, stored.approval
-        asked = msgspec.structs.replace(self._asked_now(approval.asked, matter), seen=seen_hash(matter, stored.view))
-        if approval.asked != asked:
-            return None
-        user = used.get(approval.id, approval.used_by)
-        return approval.spent(user) if user is not None else await self._proof.recount(approval)
+    def _people(self) -> frozenset[str]:
+        groups = (*self._config.groups.values(), *self._config.owners.values())
+        return frozenset(person for group in groups for person in group)
 
     def _show(self, case: Case) -> ApprovalView:
-        approval = case.approval.timed(self._now())
+        approval = case.approval.timed(self._ledger.now())
         return show_approval(approval, case.matter, self._proof.origin, len(case.waiters))
-
-    def _now(self) -> Instant:
-        # A clock that was set back must not make an approval live longer; the journal's time never goes back either.
-        self._latest = max(self._latest, self._clock())
-        return self._latest
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -347,10 +432,9 @@ class Desk:
                 self._idle.set()
 
 
+def _micros(seconds: Seconds) -> int:
+    return round(seconds * SECOND)
+
+
 def _later(start: Instant, seconds: Seconds) -> Instant:
-    return Instant(start + round(seconds * SECOND))
-
-
-def _new_id() -> ApprovalId:
-    """Draw an id: 50 random bits, short enough to type, unique in one journal."""
-    return ApprovalId(PREFIX + base64.b32encode(secrets.token_bytes(7)).decode()[:10].lower())
+    return Instant(start + _micros(seconds))

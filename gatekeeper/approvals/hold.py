@@ -44,13 +44,20 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     message: str
 
 
+class Need(msgspec.Struct, frozen=True):
+    """One of a rule's requirements, by the names of its groups."""
+
+    groups: tuple[str, ...]
+    quorum: int
+
+
 class Matter(msgspec.Struct, frozen=True, kw_only=True):
-    """What reviewers see in a list. `reviewers` are the rule's groups."""
+    """What reviewers see in a list. `needs` are the rule's, `likeness` is the same for calls that look the same."""
 
     workflow: str | None
     groups: tuple[str, ...]
-    reviewers: tuple[str, ...]
-    quorum: int
+    needs: tuple[Need, ...]
+    likeness: str
     method: str
     url: str
     findings: dict[str, int]
@@ -64,8 +71,8 @@ def matter_of(ask: Hold) -> Matter:
     return Matter(
         workflow=ask.subject.workflow,
         groups=ask.subject.groups,
-        reviewers=ask.rule.reviewers,
-        quorum=ask.rule.quorum,
+        needs=tuple(Need(need.reviewers, need.quorum) for need in ask.rule.requirements),
+        likeness=_likeness(ask),
         method=ask.view.method,
         url=ask.view.url,
         findings=ask.findings,
@@ -88,16 +95,30 @@ def asked_of(ask: Hold, config: ApprovalsConfig) -> Asked:
         iss=ask.subject.iss,
         sub=ask.subject.sub,
         rule=ask.rule.name,
-        require=required(ask.rule.reviewers, ask.rule.quorum, config),
+        require=required(matter_of(ask).needs, config),
         excluded=config.owners.get(ask.subject.sub),
         seen=seen_hash(matter_of(ask), view_of(ask)),
     )
 
 
-def required(groups: tuple[str, ...], quorum: int, config: ApprovalsConfig) -> tuple[RequirementData, ...]:
+def required(needs: tuple[Need, ...], config: ApprovalsConfig) -> tuple[RequirementData, ...]:
     """Resolve a rule's groups to principals."""
-    people = {person for group in groups for person in config.groups.get(group, ())}
-    return (RequirementData(tuple(sorted(people)), quorum),)
+
+    def people(need: Need) -> set[str]:
+        return {person for group in need.groups for person in config.groups.get(group, ())}
+
+    return tuple(RequirementData(tuple(sorted(people(need))), need.quorum) for need in needs)
+
+
+def asked_now(asked: Asked, matter: Matter, config: ApprovalsConfig) -> Asked:
+    """Say how the same would be asked under the configuration in force."""
+    return msgspec.structs.replace(asked, require=required(matter.needs, config), excluded=config.owners.get(asked.sub))
+
+
+def _likeness(ask: Hold) -> str:
+    """Name what calls that a reviewer can't tell apart have in common; headers aside, which change from try to try."""
+    seen = [ask.subject.iss, ask.subject.sub, ask.rule.name, ask.view.method, ask.view.url, ask.view.body]
+    return hashlib.sha256(canonical_json(seen)).hexdigest()[:12]
 
 
 def seen_hash(matter: Matter, view: Message) -> str:
@@ -113,7 +134,11 @@ _REFUSALS: Final = {
     ),
     End.USED_BY_OTHER: (
         Reason.APPROVAL_USED,
-        "approval {id} was used by exchange {used_by}: it releases one call; ask again once it has run out",
+        "approval {id} was used by exchange {used_by}: it releases one call; the same call asks anew in a few minutes",
+    ),
+    End.WITHDRAWN: (
+        Reason.APPROVAL_WITHDRAWN,
+        "approval {id} was withdrawn; repeat the call to ask again",
     ),
     End.WAIT_OVER: (
         Reason.PENDING,

@@ -1,6 +1,7 @@
 """Asks OpenSSH's own `ssh-keygen` whether a signature is good, so that any auditor can ask the same."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import tempfile
@@ -8,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
-from gatekeeper.exchange import Instant
+from gatekeeper.exchange import Instant, Reason
 from gatekeeper.journal.signature import PATIENCE, keygen_program, verify_command
 from gatekeeper.journal.sshsig import parse_sshsig
 from gatekeeper.journal.statement import NAMESPACE, DecisionRefused
@@ -39,14 +40,33 @@ def read_signers(path: Path) -> str:
         raise ValueError(msg) from error
 
 
-class Keygen:
-    """Verifies against one snapshot of `allowed_signers`, in a private folder that `close` removes."""
+def read_revoked(path: str) -> bytes | None:
+    """Read the revoked keys that are in force from now on: a KRL, or public keys, one a line; None for no list.
 
-    def __init__(self, signers: str) -> None:
+    Raises OSError: a list that is named and not there must not count as an empty one.
+    """
+    if not path:
+        return None
+    data = Path(path).read_bytes()
+    if len(data) > MAX_SIGNERS:
+        msg = f"{path}: {len(data)} bytes is more than a list of revoked keys may have ({MAX_SIGNERS})"
+        raise OSError(errno.EFBIG, msg)
+    return data
+
+
+class Keygen:
+    """Verifies against one snapshot of `allowed_signers` and revoked keys, in a private folder that `close` removes."""
+
+    def __init__(self, signers: str, revoked: bytes | None = None) -> None:
         keygen_program()
         self._folder = tempfile.TemporaryDirectory(prefix="gatekeeper-signers-")
         self._signers = Path(self._folder.name) / "allowed_signers"
-        _write_private(self._signers, signers)
+        _write_private(self._signers, signers.encode())
+        self._revoked: tuple[str, ...] = ()
+        if revoked is not None:
+            krl = Path(self._folder.name) / "revoked"
+            _write_private(krl, revoked)
+            self._revoked = ("-r", str(krl))
 
     async def __call__(self, statement: str, signature: str, reviewer: str, at: Instant) -> str:
         """Check one signature as of the instant `at`; a `Verifier`. OSError where ssh-keygen can't run."""
@@ -67,6 +87,7 @@ class Keygen:
     async def _ask(self, signature: str, statement: str, reviewer: str, at: Instant) -> None:
         process = await asyncio.create_subprocess_exec(
             *verify_command(self._signers, reviewer, at, Path(signature)),
+            *self._revoked,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -76,17 +97,17 @@ class Keygen:
             await asyncio.wait_for(process.communicate(statement.encode()), PATIENCE)
         except TimeoutError as error:
             msg = f"ssh-keygen gave no answer in {PATIENCE:.0f} s: try again"
-            raise DecisionRefused(msg) from error
+            raise DecisionRefused(msg, Reason.DECISION_UNSIGNED) from error
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
         if process.returncode:
             msg = f"the signature is not by a key that allowed_signers lists for {reviewer}, now, for {NAMESPACE}"
-            raise DecisionRefused(msg)
+            raise DecisionRefused(msg, Reason.DECISION_UNSIGNED)
 
 
-def _write_private(path: Path, text: str) -> None:
+def _write_private(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)

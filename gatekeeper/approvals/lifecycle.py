@@ -1,14 +1,15 @@
 """The life of an approval: a table of states, and a value that moves through it.
 
-pending -> approved | denied | expired; approved -> used | lapsed. What the table doesn't list can't happen.
-Expiry is an instant, not an event somebody has to send: `timed` brings an approval up to date first.
+pending -> approved | denied | expired | withdrawn; approved -> used | lapsed. What the table doesn't list can't
+happen. Expiry is an instant, not an event somebody has to send: `timed` brings an approval up to date first.
 """
 
 import enum
-from typing import Final, NewType, Self
+from typing import Final, NewType, Self, assert_never
 
 import msgspec
 
+from gatekeeper.config import can_seat
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
 from gatekeeper.journal.entries import RequirementData
 from gatekeeper.journal.statement import Answer
@@ -29,21 +30,28 @@ class State(enum.Enum):
     EXPIRED = "expired"
     USED = "used"
     LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
+
+
+OPEN: Final = frozenset({State.PENDING, State.APPROVED})
+"""Where something may still be released."""
 
 
 class Event(enum.Enum):
-    """What moves an approval: its quorum is met, one said no, its time is over, an exchange was released by it."""
+    """What moves an approval: its quorum, one who said no, time, the exchange that it releases, who asked for it."""
 
     APPROVE = "approve"
     DENY = "deny"
     TIME_OUT = "time-out"
     USE = "use"
+    WITHDRAW = "withdraw"
 
 
 TRANSITIONS: Final = {
     (State.PENDING, Event.APPROVE): State.APPROVED,
     (State.PENDING, Event.DENY): State.DENIED,
     (State.PENDING, Event.TIME_OUT): State.EXPIRED,
+    (State.PENDING, Event.WITHDRAW): State.WITHDRAWN,
     (State.APPROVED, Event.USE): State.USED,
     (State.APPROVED, Event.TIME_OUT): State.LAPSED,
 }
@@ -60,18 +68,27 @@ class End(enum.Enum):
     CLIENT_GONE = enum.auto()
     SHUT_DOWN = enum.auto()
     TERMS_CHANGED = enum.auto()
+    WITHDRAWN = enum.auto()
 
 
 # What an approval's state means for an exchange that waits for it; None: go on waiting. In APPROVED exactly one
-# is released, which makes it USED for the others.
+# is chosen and released, which makes it USED for the others.
 ENDS: Final = {
     State.PENDING: None,
-    State.APPROVED: End.RELEASED,
+    State.APPROVED: None,
     State.DENIED: End.DENIED,
     State.EXPIRED: End.EXPIRED,
     State.USED: End.USED_BY_OTHER,
     State.LAPSED: End.EXPIRED,
+    State.WITHDRAWN: End.WITHDRAWN,
 }
+
+
+class Windows(msgspec.Struct, frozen=True):
+    """For how long (µs) the same call gets the same answer, once its approval was used, or denied."""
+
+    used: int
+    denied: int
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +126,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """The request for a decision. `request` is the leaf hash (hex) of the first exchange's `request` entry."""
+    """The request for a decision. `request` is the leaf hash (hex) of the first exchange's `request` entry.
+
+    `ended` is when it was denied or used.
+    """
 
     id: ApprovalId
     asked: Asked
@@ -119,6 +139,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     state: State = State.PENDING
     decisions: tuple[Decision, ...] = ()
     used_by: ExchangeId | None = None
+    ended: Instant | None = None
 
     def timed(self, now: Instant) -> Self:
         """Bring it up to date: once `expires` has come, what is pending or not used is over."""
@@ -133,40 +154,49 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(msg)
         counted = msgspec.structs.replace(self, decisions=(*self.decisions, decision))
         if decision.answer is Answer.DENY:
-            return counted.moved(Event.DENY)
+            return msgspec.structs.replace(counted.moved(Event.DENY), ended=decision.recorded)
         return counted.moved(Event.APPROVE) if counted.quorum_met() else counted
 
-    def used(self, exchange: ExchangeId) -> Self:
+    def used(self, exchange: ExchangeId, now: Instant) -> Self:
         """Use it up for one exchange; raises ValueError unless it is approved."""
-        return msgspec.structs.replace(self.moved(Event.USE), used_by=exchange)
+        return msgspec.structs.replace(self.moved(Event.USE), used_by=exchange, ended=now)
 
     def bare(self) -> Self:
         """Give it as it was asked, before any decision."""
-        return msgspec.structs.replace(self, state=State.PENDING, decisions=(), used_by=None)
+        return msgspec.structs.replace(self, state=State.PENDING, decisions=(), used_by=None, ended=None)
 
-    def spent(self, exchange: ExchangeId) -> Self:
+    def spent(self, exchange: ExchangeId, now: Instant) -> Self:
         """Say that it was used, on the word of a record: what was used once stays used, whatever else is stored."""
-        return msgspec.structs.replace(self, state=State.USED, used_by=exchange)
+        return msgspec.structs.replace(self, state=State.USED, used_by=exchange, ended=self.ended or now)
 
-    def joined_by(self, asked: Asked, timeout: int, now: Instant) -> bool:
+    def joined_by(self, asked: Asked, timeout: int, windows: Windows, now: Instant) -> bool:
         """Whether a call belongs to this approval. `timeout` (µs) is its rule's.
 
         The bounds hold even if the stored times were altered: `signed` can't be, without the reviewer's key.
         """
-        return (
-            self.asked == asked
-            and now < self.expires <= now + timeout
-            and all(now <= decision.signed + timeout + CLOCK_SKEW for decision in self.decisions)
-        )
+        if self.asked != asked:
+            return False
+        match self.state:
+            case State.PENDING | State.APPROVED:
+                in_time = now < self.expires <= now + timeout
+                return in_time and all(now <= it.signed + timeout + CLOCK_SKEW for it in self.decisions)
+            case State.USED:
+                return self.ended is not None and now < self.ended + windows.used
+            case State.DENIED:
+                return self.ended is not None and now < self.ended + windows.denied
+            case State.EXPIRED | State.LAPSED | State.WITHDRAWN:
+                return False
+            case _:
+                assert_never(self.state)
 
     def approvers(self) -> frozenset[str]:
         """Who has approved so far."""
         return frozenset(decision.reviewer for decision in self.decisions if decision.answer is Answer.APPROVE)
 
     def quorum_met(self) -> bool:
-        """Whether each group of reviewers has approved in number."""
-        approvers = self.approvers()
-        return all(len(approvers & set(need.reviewers)) >= need.quorum for need in self.asked.require)
+        """Whether each group of reviewers has approved in number; who is of two groups counts for one of them."""
+        seats = [frozenset(need.reviewers) for need in self.asked.require for _ in range(need.quorum)]
+        return can_seat(seats, self.approvers())
 
     def moved(self, event: Event) -> Self:
         """Take one step of the table; raises ValueError for a step that it does not have."""

@@ -1,7 +1,7 @@
 """Whether decisions count: the pure checks and the cryptographic one, for the first time and again before release."""
 
 from gatekeeper.approvals.keygen import Verifier
-from gatekeeper.approvals.lifecycle import Approval, Decision
+from gatekeeper.approvals.lifecycle import Approval, Decision, State
 from gatekeeper.approvals.statement import admit_key, admit_statement
 from gatekeeper.exchange import Instant, Receipt, Seq
 from gatekeeper.journal.statement import DecisionRefused, parse_statement
@@ -47,6 +47,17 @@ class Proof:
                 continue
             counted = counted.decided(decision)
         return counted
+
+    async def believed(self, approval: Approval, now: Instant) -> Approval:
+        """Give a stored approval as far as it can be proven: what was used or withdrawn stays so, the rest is counted.
+
+        Neither of the two releases anything, so they need no proof.
+        """
+        if approval.used_by is not None:
+            return approval.spent(approval.used_by, now)
+        if approval.state is State.WITHDRAWN:
+            return approval
+        return await self.recount(approval)
 
     async def counted(self, approval: Approval, decision: Decision, receipt: Receipt) -> Approval:
         """Add a decision that has been recorded; raises DecisionRefused if it came too late for its entry's time."""

@@ -38,7 +38,7 @@ def end_data(end: End, approval: Approval) -> Data:
             return DenyData(approval=approval.id, digest=digest, decisions=_seqs(approval, Answer.DENY))
         case End.EXPIRED:
             return ExpireData(approval=approval.id, digest=digest)
-        case End.WAIT_OVER | End.CLIENT_GONE | End.SHUT_DOWN | End.USED_BY_OTHER | End.TERMS_CHANGED:
+        case End.WAIT_OVER | End.CLIENT_GONE | End.SHUT_DOWN | End.USED_BY_OTHER | End.TERMS_CHANGED | End.WITHDRAWN:
             return AbandonData(approval=approval.id, digest=digest)
         case End.RELEASED:
             msg = "a release has an entry of its own"

@@ -1,11 +1,18 @@
 """Turns an approval into what reviewers get to see."""
 
 import base64
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
 
+from gatekeeper.approvals.history import PastDecision
 from gatekeeper.approvals.hold import Matter
 from gatekeeper.approvals.lifecycle import Approval
-from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionView, RequirementView
+from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionView, PastView, RequirementView
 from gatekeeper.exchange import Message
+
+LATEST: Final = 5
+"""Earlier decisions that are shown one by one."""
 
 
 def show_approval(approval: Approval, matter: Matter, origin: str, waiting: int) -> ApprovalView:
@@ -38,13 +45,32 @@ def show_approval(approval: Approval, matter: Matter, origin: str, waiting: int)
         digest=asked.digest,
         request=approval.request,
         origin=origin,
+        group=matter.likeness,
     )
 
 
-def show_request(approval: ApprovalView, view: Message) -> ApprovalDetail:
-    """Show an approval with its masked request."""
+def show_request(approval: ApprovalView, view: Message, past: Sequence[PastDecision]) -> ApprovalDetail:
+    """Show an approval with its masked request, and what was decided before, latest first."""
     try:
         encoding, body = "utf-8", view.body.decode()
     except UnicodeDecodeError:
         encoding, body = "base64", base64.b64encode(view.body).decode()
-    return ApprovalDetail(approval=approval, headers=view.headers, encoding=encoding, body=body)
+    return ApprovalDetail(
+        approval=approval,
+        headers=view.headers,
+        encoding=encoding,
+        body=body,
+        before=dict(Counter(one.verdict for one in past)),
+        latest=tuple(map(_show_past, past[:LATEST])),
+    )
+
+
+def _show_past(past: PastDecision) -> PastView:
+    return PastView(
+        approval=past.approval,
+        reviewer=past.reviewer,
+        verdict=past.verdict,
+        scope=past.scope,
+        reason=past.reason,
+        decided=past.decided,
+    )

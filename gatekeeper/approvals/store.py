@@ -1,9 +1,14 @@
-"""Approvals in SQLite: masked data only, so that they outlive the process. What is read back is believed of nobody."""
+"""Approvals in SQLite: masked data only, so that they outlive the process. What is read back is believed of nobody.
+
+Several desks may share one file. A row is changed only by who has seen its newest version (`swap`), so one approval
+can't be used by two; and each sees what the others have changed (`changed`).
+"""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -12,18 +17,27 @@ import msgspec
 from sqlite_utils import Database
 from sqlite_utils.db import NotFoundError
 
+from gatekeeper.approvals.history import PastDecision
 from gatekeeper.approvals.hold import Matter
 from gatekeeper.approvals.lifecycle import Approval, ApprovalId
-from gatekeeper.exchange import Message
+from gatekeeper.exchange import Instant, Message
 from gatekeeper.journal.draft import JournalDown
 
 _TABLE: Final = "approvals"
-_COLUMNS: Final = {"id": str, "approval": str, "matter": str, "view": str}
+_COLUMNS: Final = {"id": str, "version": int, "approval": str, "matter": str, "view": str}
+_HISTORY: Final = "history"
+_PAST: Final = {
+    "approval": str, "iss": str, "sub": str, "rule": str, "reviewer": str, "verdict": str, "scope": str,
+    "reason": str, "asked": int, "decided": int,
+}  # fmt: skip
+_BUSY: Final = 5000
+"""ms that a desk waits for another one's transaction."""
 
 
 class Stored(msgspec.Struct, frozen=True):
     """A row, read back."""
 
+    version: int
     approval: Approval
     matter: Matter
     view: Message
@@ -50,27 +64,71 @@ class Store:
 
     async def load(self) -> list[Stored]:
         """Read all rows; raises ValueError for one that can't be read."""
-        return await self._run(self._load)
+        return await self.changed(0)
 
-    async def add(self, approval: Approval, matter: Matter, view: Message) -> None:
-        """Store a new approval with all that reviewers see."""
+    async def changed(self, since: int) -> list[Stored]:
+        """Read the rows whose version is later, in the order of their change; raises ValueError as `load`."""
+        return await self._run(lambda: self._changed(since))
+
+    async def touched(self) -> int:
+        """Give a number that is another one once another connection has written (`PRAGMA data_version`)."""
+        found: int = await self._run(lambda: self._database.execute("PRAGMA data_version").fetchone()[0])
+        return found
+
+    async def add(self, approval: Approval, matter: Matter, view: Message) -> int:
+        """Store a new approval with all that reviewers see; gives its version."""
         row = {"id": approval.id, "approval": _text(approval), "matter": _text(matter), "view": _text(view)}
-        await self._run(lambda: self._database.table(_TABLE).insert(row))
 
-    async def save(self, approval: Approval) -> None:
-        """Store where an approval stands now."""
+        def insert() -> int:
+            with self._transaction():
+                version = self._next()
+                self._database.table(_TABLE).insert(row | {"version": version})
+            return version
+
+        return await self._run(insert)
+
+    async def swap(self, approval: Approval, seen: int) -> int | None:
+        """Store where an approval stands now, if nobody has changed it since version `seen`; gives the new version."""
         text = _text(approval)
-        await self._run(lambda: self._database.table(_TABLE).update(approval.id, {"approval": text}))
 
-    async def view(self, approval: ApprovalId) -> Message:
-        """Read the masked request back."""
-        row = await self._run(lambda: self._database.table(_TABLE).get(approval))
-        return msgspec.json.decode(row["view"], type=Message)
+        def update() -> int | None:
+            with self._transaction():
+                version = self._next()
+                done = self._database.execute(
+                    f"UPDATE {_TABLE} SET approval = ?, version = ? WHERE id = ? AND version = ?",  # noqa: S608
+                    [text, version, approval.id, seen],
+                )
+                return version if done.rowcount else None
+
+        return await self._run(update)
+
+    async def get(self, approval: ApprovalId) -> Stored:
+        """Read one row; JournalDown where it is gone, ValueError as `load`."""
+        return self._read(await self._run(lambda: self._database.table(_TABLE).get(approval)))
 
     async def drop(self, approvals: Iterable[ApprovalId]) -> None:
         """Remove approvals that are long over; the journal keeps what happened."""
         rows = [(approval,) for approval in approvals]
         await self._run(lambda: self._drop(rows))
+
+    async def remember(self, past: PastDecision) -> None:
+        """Keep a decision for `past` and `history`: to be shown, and believed of nobody."""
+        row = msgspec.structs.asdict(past)
+        await self._run(lambda: self._database.table(_HISTORY).insert(row))
+
+    async def past(self, since: Instant, iss: str = "", sub: str = "", rule: str = "") -> list[PastDecision]:
+        """Give the decisions since then, latest first; those on one subject's calls under one rule, where named."""
+        where = "decided >= ?" + (" AND iss = ? AND sub = ? AND rule = ?" if rule else "")
+        arguments = [since, iss, sub, rule] if rule else [since]
+
+        def read() -> list[dict[str, object]]:
+            return list(self._database.table(_HISTORY).rows_where(where, arguments, order_by="decided desc"))
+
+        return [msgspec.convert(row, PastDecision) for row in await self._run(read)]
+
+    async def forget(self, before: Instant) -> None:
+        """Remove decisions from the history that were made before."""
+        await self._run(lambda: self._database.table(_HISTORY).delete_where("decided < ?", [before]))
 
     async def close(self) -> None:
         """Close the file, and end the thread."""
@@ -97,32 +155,57 @@ class Store:
         connection = sqlite3.connect(self._path, isolation_level=None)
         try:
             self._database = Database(connection, strict=True)
+            self._database.execute(f"PRAGMA busy_timeout = {_BUSY}")
             self._database.execute("PRAGMA journal_mode = WAL")
             # "Used" must be on the disk before the release is: a crash in between must not make it usable again.
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA secure_delete = ON")
-            self._database.table(_TABLE).create(_COLUMNS, pk="id", not_null=_COLUMNS.keys(), if_not_exists=True)
+            with self._transaction():
+                self._create()
         except BaseException:
             connection.close()
             raise
 
-    def _load(self) -> list[Stored]:
-        return [self._read(row) for row in self._database.table(_TABLE).rows]
+    def _create(self) -> None:
+        self._database.table(_TABLE).create(_COLUMNS, pk="id", not_null=_COLUMNS.keys(), if_not_exists=True)
+        self._database.table(_HISTORY).create(_PAST, not_null=_PAST.keys(), if_not_exists=True)
+        self._database.execute("CREATE TABLE IF NOT EXISTS counter (n INTEGER NOT NULL) STRICT")
+        self._database.execute("INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter)")
 
-    def _read(self, row: dict[str, str]) -> Stored:
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def _next(self) -> int:
+        """Draw the next version; a row that is removed takes none back."""
+        version: int = self._database.execute("UPDATE counter SET n = n + 1 RETURNING n").fetchone()[0]
+        return version
+
+    def _changed(self, since: int) -> list[Stored]:
+        rows = self._database.table(_TABLE).rows_where("version > ?", [since], order_by="version")
+        return [self._read(row) for row in rows]
+
+    def _read(self, row: dict[str, str | int]) -> Stored:
         try:
             return Stored(
-                msgspec.json.decode(row["approval"], type=Approval),
-                msgspec.json.decode(row["matter"], type=Matter),
-                msgspec.json.decode(row["view"], type=Message),
+                int(row["version"]),
+                msgspec.json.decode(str(row["approval"]), type=Approval),
+                msgspec.json.decode(str(row["matter"]), type=Matter),
+                msgspec.json.decode(str(row["view"]), type=Message),
             )
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             msg = f"{self._path}: a row can't be read; move the file away, and open approvals are asked for again"
             raise ValueError(msg) from error
 
     def _drop(self, rows: list[tuple[ApprovalId]]) -> None:
-        with self._database.conn as connection:
-            connection.executemany(f"DELETE FROM {_TABLE} WHERE id = ?", rows)  # noqa: S608 - a constant
+        with self._transaction():
+            self._database.conn.executemany(f"DELETE FROM {_TABLE} WHERE id = ?", rows)  # noqa: S608 - a constant
 
 
 def _text(value: Approval | Matter | Message) -> str:

@@ -24,7 +24,10 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
-    """An approval. Times are µs since 1970 UTC; `waiting` counts the calls held for it now."""
+    """An approval. Times are µs since 1970 UTC; `waiting` counts the calls held for it now.
+
+    `group` is the same for approvals of one subject and rule whose calls look the same.
+    """
 
     id: str
     state: str
@@ -49,15 +52,32 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     request: str
     origin: str
+    group: str
+
+
+class PastView(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier decision on a call of the same subject under the same rule."""
+
+    approval: str
+    reviewer: str
+    verdict: str
+    scope: str
+    reason: str
+    decided: int
 
 
 class ApprovalDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """An approval with the masked request. `encoding` of `body` is `utf-8`, or `base64` for what is no text."""
+    """An approval with the masked request. `encoding` of `body` is `utf-8`, or `base64` for what is no text.
+
+    `before` counts the earlier decisions by verdict; `latest` are the last few of them.
+    """
 
     approval: ApprovalView
     headers: tuple[tuple[str, str], ...]
     encoding: str
     body: str
+    before: dict[str, int]
+    latest: tuple[PastView, ...]
 
 
 class DecisionOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,3 +87,20 @@ class DecisionOutcome(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     approved: int
     quorum: int
+
+
+class FiguresView(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast and how uniformly one reviewer decides.
+
+    `median` is in µs, from the question to the decision; `hasty` counts what took less than 5 s, `streak` is the
+    longest row of equal verdicts, `silent` counts decisions without a reason.
+    """
+
+    reviewer: str
+    decisions: int
+    approved: int
+    denied: int
+    median: int
+    hasty: int
+    streak: int
+    silent: int

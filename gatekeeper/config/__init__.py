@@ -19,8 +19,10 @@ from gatekeeper.config.model import (
     PseudonymConfig,
     PseudonymScope,
     RequestMasking,
+    RequireConfig,
     RuleConfig,
 )
+from gatekeeper.config.quorum import can_seat
 from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
 
 __all__ = [
@@ -43,9 +45,11 @@ __all__ = [
     "PseudonymConfig",
     "PseudonymScope",
     "RequestMasking",
+    "RequireConfig",
     "RuleConfig",
     "Seconds",
     "SecretTemplate",
+    "can_seat",
     "hide_secrets",
     "load_config",
     "parse_config",

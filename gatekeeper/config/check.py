@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from gatekeeper.config.issuers import caller_problems, issuer_problems
-from gatekeeper.config.model import Action, Config, OperatorConfig, OperatorName, RuleConfig
+from gatekeeper.config.model import Action, Config, OperatorConfig, OperatorName, RequireConfig, RuleConfig
+from gatekeeper.config.quorum import can_seat
 
 HIGHEST_PORT: Final = 65535
 _HOST: Final = re.compile(
@@ -49,6 +50,7 @@ def _problems(config: Config) -> Iterator[Problem]:
                 f"another rule is named {rule.name!r} too; a verdict could not tell them apart",
             )
         names.add(rule.name)
+    yield from _approvals(config)
     yield from _masking(config)
     if not _ORIGIN.fullmatch(config.journal.origin):
         yield "journal.origin", "must hold neither white space nor +"
@@ -85,8 +87,9 @@ def _rule(rule: RuleConfig, config: Config) -> Iterator[Problem]:
     yield from _matchers(rule)
     if rule.action is Action.HOLD:
         yield from _hold(rule, config)
-    elif rule.reviewers:
-        yield "reviewers", f"a rule with action {rule.action.value!r} asks nobody; take it out or set action = 'hold'"
+    elif rule.reviewers or rule.require:
+        key = "require" if rule.require else "reviewers"
+        yield key, f"a rule with action {rule.action.value!r} asks nobody; take it out or set action = 'hold'"
 
 
 def _matchers(rule: RuleConfig) -> Iterator[Problem]:
@@ -105,17 +108,38 @@ def _matchers(rule: RuleConfig) -> Iterator[Problem]:
 
 
 def _hold(rule: RuleConfig, config: Config) -> Iterator[Problem]:
-    if not rule.reviewers:
+    if not rule.reviewers and not rule.require:
         yield "reviewers", "a rule that holds must name a group of [approvals.groups]"
-    people: set[str] = set()
-    for number, group in enumerate(rule.reviewers):
-        if group not in config.approvals.groups:
-            yield f"reviewers[{number}]", f"{group!r} is no group of [approvals.groups]"
-        people.update(config.approvals.groups.get(group, ()))
-    if not 1 <= rule.quorum <= max(1, len(people)):
-        yield "quorum", f"{rule.quorum} can't be met by {len(people)} reviewers"
+    if rule.require and (rule.reviewers or rule.quorum != 1):
+        yield "require", "takes the place of reviewers and quorum; leave those out"
+    seats: list[frozenset[str]] = []
+    for place, need in _needs(rule):
+        people: set[str] = set()
+        if not need.reviewers and rule.require:
+            yield f"{place}reviewers", "must name a group of [approvals.groups]"
+        for number, group in enumerate(need.reviewers):
+            if group not in config.approvals.groups:
+                yield f"{place}reviewers[{number}]", f"{group!r} is no group of [approvals.groups]"
+            people.update(config.approvals.groups.get(group, ()))
+        if not 1 <= need.quorum <= max(1, len(people)):
+            yield f"{place}quorum", f"{need.quorum} can't be met by {len(people)} reviewers"
+        seats += [frozenset(people)] * need.quorum
+    if not can_seat(seats, frozenset().union(*seats)):
+        yield "require", "can't be met: each reviewer counts for one of its members, and there are not enough"
     if rule.wait > rule.timeout:
         yield "wait", f"{rule.wait} is longer than timeout ({rule.timeout}), for which the approval stays open"
+
+
+def _needs(rule: RuleConfig) -> Iterator[tuple[str, RequireConfig]]:
+    for number, need in enumerate(rule.requirements):
+        yield (f"require[{number}]." if rule.require else ""), need
+
+
+def _approvals(config: Config) -> Iterator[Problem]:
+    approvals = config.approvals
+    for key, value in (("max_pending", approvals.max_pending), ("max_per_minute", approvals.max_per_minute)):
+        if value < 1:
+            yield f"approvals.{key}", f"{value} would hold nothing; take a number from 1 up"
 
 
 def _is_address(host: str) -> bool:

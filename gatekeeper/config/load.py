@@ -156,7 +156,11 @@ def _resolve(config: Config, folder: Path) -> Config:
             issuers=tuple(replace(issuer, jwks=_below(folder, issuer.jwks)) for issuer in config.identity.issuers),
         ),
         journal=replace(config.journal, folder=folder / config.journal.folder),
-        approvals=replace(config.approvals, reviewers=folder / config.approvals.reviewers),
+        approvals=replace(
+            config.approvals,
+            reviewers=folder / config.approvals.reviewers,
+            revoked=_below(folder, config.approvals.revoked),
+        ),
     )
 
 

@@ -142,6 +142,13 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     claims: ClaimsConfig = ClaimsConfig()
 
 
+class RequireConfig(Section, frozen=True, kw_only=True):
+    """One member of a rule's `require`: so many of these groups' people must approve."""
+
+    reviewers: tuple[str, ...]
+    quorum: int = 1
+
+
 class RuleConfig(Section, frozen=True, kw_only=True):
     """`[[rules]]`: what a rule matches (an empty list matches anything) and what it does."""
 
@@ -160,8 +167,14 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     match: str = ""
     reviewers: tuple[str, ...] = ()
     quorum: int = 1
+    require: tuple[RequireConfig, ...] = ()
     wait: Seconds = Seconds(540)
     timeout: Seconds = Seconds(3600)
+
+    @property
+    def requirements(self) -> tuple[RequireConfig, ...]:
+        """What must be met for a release, all of it: `require`, or `reviewers` and `quorum` as the one member."""
+        return self.require or (RequireConfig(reviewers=self.reviewers, quorum=self.quorum),)
 
 
 class OperatorConfig(Section, frozen=True, kw_only=True):
@@ -202,9 +215,14 @@ class JournalConfig(Section, frozen=True, kw_only=True):
 
 
 class ApprovalsConfig(Section, frozen=True, kw_only=True):
-    """`[approvals]`: who may decide."""
+    """`[approvals]`: who may decide, and for how long the same call gets the same answer."""
 
     reviewers: Path = Path("allowed_signers")
+    revoked: str = ""
+    used_window: Seconds = Seconds(120)
+    denied_window: Seconds = Seconds(3600)
+    max_pending: int = 1000
+    max_per_minute: int = 1000
     groups: dict[str, tuple[str, ...]] = {}
     owners: dict[str, tuple[str, ...]] = {}
 

@@ -35,7 +35,15 @@ class Reason(enum.Enum):
     PENDING = "pending"
     APPROVAL_EXPIRED = "approval-expired"
     APPROVAL_USED = "approval-used"
+    APPROVAL_WITHDRAWN = "approval-withdrawn"
     TOO_MANY_HELD = "too-many-held"
+    TOO_MANY_ASKED = "too-many-asked"
+    # a reviewer's decision
+    DECISION_MALFORMED = "decision-malformed"
+    DECISION_MISMATCH = "decision-mismatch"
+    DECISION_OUT_OF_TIME = "decision-out-of-time"
+    DECISION_UNQUALIFIED = "decision-unqualified"
+    DECISION_UNSIGNED = "decision-unsigned"
     # credentials and egress
     FOREIGN_CREDENTIAL = "foreign-credential"
     CREDENTIAL_UNAVAILABLE = "credential-unavailable"

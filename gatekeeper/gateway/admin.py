@@ -19,11 +19,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gatekeeper.approvals import DecisionRefused, Desk
-from gatekeeper.gateway.answers import answer, body_of, http_error, refuse
+from gatekeeper.approvals import Desk
+from gatekeeper.gateway.answers import answer, http_error
+from gatekeeper.gateway.approvals_api import approval_routes
 from gatekeeper.gateway.peer import PeerProtocol
-from gatekeeper.journal import JournalDown
-from gatekeeper.journal.statement import parse_statement
 
 FOLDER_MODE: Final = 0o750
 SOCKET_UMASK: Final = 0o117
@@ -56,26 +55,12 @@ class HealthView(msgspec.Struct, frozen=True, kw_only=True):
     reload: str
 
 
-class SignedDecision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a reviewer sends: the exact signed text, and the armored SSHSIG."""
-
-    statement: str
-    signature: str
-
-
 def create_admin(
     desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool], more: Sequence[Route] = ()
 ) -> Starlette:
     """Build the API. `sensitive` says whether detectors find something in a reason, which is never recorded then."""
-    api = _Api(desk, health, sensitive)
     app = Starlette(
-        routes=[
-            Route("/healthz", api.healthz),
-            Route("/v1/approvals", api.listing),
-            Route("/v1/approvals/{id}", api.one),
-            Route("/v1/approvals/{id}/decisions", api.decide, methods=["POST"]),
-            *more,
-        ],
+        routes=[Route("/healthz", _Healthz(desk, health).healthz), *approval_routes(desk, sensitive), *more],
         exception_handlers={HTTPException: http_error},
     )
     app.router.redirect_slashes = False  # an address is right or wrong
@@ -140,11 +125,10 @@ class _Server(uvicorn.Server):
         yield  # signals are the gateway's
 
 
-class _Api:
-    def __init__(self, desk: Desk, health: Callable[[], Health], sensitive: Callable[[str], bool]) -> None:
+class _Healthz:
+    def __init__(self, desk: Desk, health: Callable[[], Health]) -> None:
         self._desk = desk
         self._health = health
-        self._sensitive = sensitive
 
     async def healthz(self, _request: Request) -> Response:
         now = self._health()
@@ -158,35 +142,6 @@ class _Api:
             reload="ok" if now.refused is None else f"refused, the old one holds: {now.refused}",
         )
         return answer(view, 200 if well else 503)
-
-    async def listing(self, _request: Request) -> Response:
-        return answer(self._desk.list())
-
-    async def one(self, request: Request) -> Response:
-        try:
-            return answer(await self._desk.get(request.path_params["id"]))
-        except LookupError as error:
-            return refuse(404, str(error.args[0]))
-        except JournalDown as error:
-            return refuse(503, str(error))
-
-    async def decide(self, request: Request) -> Response:
-        try:
-            sent = msgspec.json.decode(await body_of(request), type=SignedDecision)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return refuse(400, 'expected {"statement": TEXT, "signature": TEXT}')
-        try:
-            statement = sent.statement.encode()
-            stated = parse_statement(statement)
-            if stated.approval != request.path_params["id"]:
-                return refuse(403, "the statement is about another approval than the address")
-            if self._sensitive(stated.reason):
-                return refuse(403, "the reason holds personal data or a secret: sign another, without it")
-            return answer(await self._desk.decide(statement, sent.signature))
-        except DecisionRefused as error:
-            return refuse(403, str(error))
-        except JournalDown as error:
-            return refuse(503, str(error))
 
 
 def _bind(path: Path, group: str | None) -> tuple[sockets.socket, int]:

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gatekeeper.exchange import Reason
 from gatekeeper.journal.statement import NAMESPACE, DecisionRefused
 
 MAX_SIGNATURE: Final = 16 << 10
@@ -23,11 +24,25 @@ SK_USER_PRESENT: Final = 0x01
 _ARMOR: Final = re.compile(r"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=\n]+)\n-----END SSH SIGNATURE-----\n?")
 _MAGIC: Final = b"SSHSIG\x00\x00\x00\x01"
 _HARDWARE: Final = re.compile(r"(webauthn-)?sk-")
-_CERTIFICATE: Final = re.compile(r"-cert-v\d\d@openssh\.com$")
+_CERTIFICATE: Final = re.compile(r"(.+)-cert-v\d\d@openssh\.com")
+
+
+# The members of a public key's blob after its type, which a certificate repeats after type and nonce
+# (PROTOCOL.certkeys). The longest beginning that fits counts.
+_MEMBERS: Final = {
+    "ssh-rsa": 2,
+    "ssh-ed25519": 1,
+    "ecdsa-sha2-": 2,
+    "sk-ssh-ed25519": 2,
+    "sk-ecdsa-sha2-": 3,
+}
 
 
 class Sshsig(msgspec.Struct, frozen=True):
-    """A signature, taken apart. `key` is the public key's blob; `touched` is None for keys that are no hardware."""
+    """A signature, taken apart. `key` is the public key's blob; `touched` is None for keys that are no hardware.
+
+    Of a certificate it is the blob of the key that is certified, so that one key is one key however it is shown.
+    """
 
     key: bytes
     key_type: str
@@ -42,20 +57,36 @@ def parse_sshsig(armored: str) -> Sshsig:
         raise _malformed("it is not of SSHSIG version 1")
     key, namespace, _reserved, hash_name, inner = (outer.string() for _ in range(5))
     outer.end()
-    found = Sshsig(key, _Reader(key).text(), hash_name.decode("ascii", "replace"), _touched(inner))
+    found = Sshsig(_plain(key), _Reader(key).text(), hash_name.decode("ascii", "replace"), _touched(inner))
     if namespace != NAMESPACE.encode():
         msg = f"the signature is for another purpose: sign with `ssh-keygen -Y sign -n {NAMESPACE}`"
-        raise DecisionRefused(msg)
+        raise DecisionRefused(msg, Reason.DECISION_UNSIGNED)
     if found.hash not in HASHES:
         msg = "the signature's hash algorithm is not SHA-512 or SHA-256"
         raise DecisionRefused(msg)
-    if _CERTIFICATE.search(found.key_type):
-        msg = "signatures by certificates are not supported by this version: sign with the plain key"
-        raise DecisionRefused(msg)
     if found.touched is False:
         msg = "the hardware key was not touched: make it with user presence required, and touch it when it blinks"
-        raise DecisionRefused(msg)
+        raise DecisionRefused(msg, Reason.DECISION_UNSIGNED)
     return found
+
+
+def _plain(key: bytes) -> bytes:
+    """Give a key's own blob, taken out of its certificate where it is in one."""
+    reader = _Reader(key)
+    kind = reader.text()
+    certified = _CERTIFICATE.fullmatch(kind)
+    if certified is None:
+        return key
+    members = max((name for name in _MEMBERS if kind.startswith(name)), key=len, default=None)
+    if members is None:
+        raise _malformed("its certificate is of an unknown type")
+    reader.string()  # the nonce
+    plain = f"{certified[1]}{'@openssh.com' if certified[1].startswith('sk-') else ''}".encode()
+    return b"".join(map(_packed, [plain, *(reader.string() for _ in range(_MEMBERS[members]))]))
+
+
+def _packed(data: bytes) -> bytes:
+    return len(data).to_bytes(4) + data
 
 
 def _dearmor(armored: str) -> bytes:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from gatekeeper.exchange import Digest, Instant, canonical_json
+from gatekeeper.exchange import Digest, Instant, Reason, canonical_json
 
 NAMESPACE: Final = "gatekeeper-approval"
 """The SSHSIG namespace: a signature made for anything else (git, files) can't be used here."""
@@ -19,7 +19,11 @@ MAX_REASON: Final = 1000
 
 
 class DecisionRefused(ValueError):
-    """A decision that does not count. The text is one line for the reviewer: what is wrong, what to do."""
+    """A decision that does not count. The text is one line for the reviewer; `reason` is what the record says."""
+
+    def __init__(self, text: str, reason: Reason = Reason.DECISION_MALFORMED) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 class Answer(enum.Enum):

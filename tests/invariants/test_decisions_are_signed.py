@@ -34,7 +34,7 @@ from gatekeeper.approvals.hold import Matter, seen_hash
 from gatekeeper.config import Seconds
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Message
 from gatekeeper.exchange import now as system_clock
-from gatekeeper.journal.entries import DecisionData, ReleaseData
+from gatekeeper.journal.entries import DecisionData, RefusedData, ReleaseData
 from gatekeeper.journal.statement import Answer, Scope
 
 HOUR = 3600 * 1_000_000
@@ -133,7 +133,9 @@ def test_a_forged_decision_is_refused_and_releases_nothing(station: Station, key
             await desk.decide(statement, signature)
         assert "\n" not in str(refused.value)
         assert not call.done()
-        assert station.recording.kinds() == ["hold"]
+        assert station.recording.kinds() == ["hold", "refused"]
+        (recorded,) = station.recording.of(RefusedData)
+        assert recorded.reason == refused.value.reason.value != "internal"
         await decided(desk, view, ALICE, keys[ALICE])
         assert isinstance(await call, Released)
         await desk.close()

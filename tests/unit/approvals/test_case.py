@@ -18,51 +18,51 @@ ASKED = Asked(digest=Digest("d"), iss="i", sub="s", rule="r", require=(), exclud
 APPROVAL = Approval(id=ApprovalId("apr-aaaaaaaaaa"), asked=ASKED, request="f", created=NOW, expires=EXPIRES)
 
 
-def settled(state: State, prepare: Callable[[list[Waiter]], None] = list, now: Instant = NOW) -> list[End | None]:
-    """Settle an approval in a state for three waiters, and say how each was woken."""
+def woken(state: State, prepare: Callable[[list[Waiter]], None] = list) -> tuple[int | None, list[End | None]]:
+    """Bring an approval in a state before three waiters; says who was chosen, and how each was woken."""
 
-    async def story() -> list[End | None]:
+    async def story() -> tuple[int | None, list[End | None]]:
         waiters = [Waiter(ExchangeId(str(number)), asyncio.Event()) for number in range(3)]
         prepare(waiters)
         case = Case(msgspec.structs.replace(APPROVAL, state=state), MATTER, waiters=waiters)
-        case.settle(now)
-        case.settle(now)
-        return [waiter.end.result() if waiter.end.done() else None for waiter in waiters]
+        chosen = case.choose()
+        assert (chosen is not None) == any(waiter.chosen for waiter in waiters)
+        case.wake()
+        case.wake()
+        ends = [waiter.end.result() if waiter.end.done() else None for waiter in waiters]
+        return None if chosen is None else waiters.index(chosen), ends
 
     return asyncio.run(story())
 
 
 @pytest.mark.parametrize(
-    ("state", "ends"),
+    ("state", "chosen", "end"),
     [
-        (State.PENDING, [None] * 3),
-        (State.APPROVED, [End.RELEASED, End.USED_BY_OTHER, End.USED_BY_OTHER]),
-        (State.DENIED, [End.DENIED] * 3),
-        (State.EXPIRED, [End.EXPIRED] * 3),
-        (State.USED, [End.USED_BY_OTHER] * 3),
-        (State.LAPSED, [End.EXPIRED] * 3),
+        (State.PENDING, None, None),
+        (State.APPROVED, 0, None),
+        (State.DENIED, None, End.DENIED),
+        (State.EXPIRED, None, End.EXPIRED),
+        (State.USED, None, End.USED_BY_OTHER),
+        (State.LAPSED, None, End.EXPIRED),
+        (State.WITHDRAWN, None, End.WITHDRAWN),
     ],
 )
-def test_each_state_wakes_whom_it_concerns(state: State, ends: list[End | None]) -> None:
-    assert settled(state) == ends
-
-
-@pytest.mark.parametrize("state", [State.PENDING, State.APPROVED])
-def test_what_has_run_out_releases_nobody(state: State) -> None:
-    assert settled(state, now=EXPIRES) == [End.EXPIRED] * 3
+def test_each_state_chooses_or_wakes_whom_it_concerns(state: State, chosen: int | None, end: End | None) -> None:
+    assert woken(state) == (chosen, [end] * 3)
 
 
 def test_one_whose_client_has_just_left_is_passed_over() -> None:
-    assert settled(State.APPROVED, lambda waiters: waiters[0].gone.set())[1] is End.RELEASED
+    assert woken(State.APPROVED, lambda waiters: waiters[0].gone.set())[0] == 1
 
 
-def test_nobody_there_leaves_it_approved() -> None:
+def test_one_that_was_woken_before_is_neither_chosen_nor_woken_again() -> None:
+    assert woken(State.APPROVED, lambda waiters: waiters[0].finish(End.SHUT_DOWN))[0] == 1
+    assert woken(State.DENIED, lambda waiters: waiters[0].finish(End.SHUT_DOWN))[1][0] is End.SHUT_DOWN
+
+
+def test_where_nobody_is_there_nobody_is_chosen() -> None:
     def all_gone(waiters: list[Waiter]) -> None:
         for waiter in waiters:
             waiter.gone.set()
 
-    assert settled(State.APPROVED, all_gone) == [None] * 3
-
-
-def test_one_that_was_woken_before_is_not_woken_again() -> None:
-    assert settled(State.DENIED, lambda waiters: waiters[0].finish(End.SHUT_DOWN))[0] is End.SHUT_DOWN
+    assert woken(State.APPROVED, all_gone) == (None, [None] * 3)

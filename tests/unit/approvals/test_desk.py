@@ -9,10 +9,23 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
-from reviewing import ALICE, BOB, CAROL, Recording, SigningKey, Station, a_hold, a_rule, decided, held, statement_on
+from reviewing import (
+    ALICE,
+    BOB,
+    CAROL,
+    SUBJECT,
+    Recording,
+    SigningKey,
+    Station,
+    a_hold,
+    a_rule,
+    decided,
+    held,
+    statement_on,
+)
 
 from gatekeeper.approvals import DecisionRefused, Refused, Released
-from gatekeeper.config import Seconds
+from gatekeeper.config import RequireConfig, Seconds
 from gatekeeper.exchange import Digest, ExchangeId, Reason, Receipt
 from gatekeeper.journal.draft import Draft, JournalDown
 from gatekeeper.journal.entries import (
@@ -511,7 +524,7 @@ def test_a_row_that_cannot_be_read_stops_the_start_and_says_what_to_do(station: 
         await desk._store._run(lambda: desk._store._database.table("approvals").delete_where())
         await desk._store._run(
             lambda: desk._store._database.table("approvals").insert(
-                {"id": "x", "approval": "{}", "matter": "{}", "view": "{}"}
+                {"id": "x", "version": 99, "approval": "{}", "matter": "{}", "view": "{}"}
             )
         )
         await desk.close()
@@ -600,6 +613,99 @@ def test_a_body_that_is_no_text_is_shown_in_base64(station: Station) -> None:
         await held(desk, a_hold(view=msgspec.structs.replace(a_hold().view, body=b"\xff\x00")))
         detail = await desk.get(desk.pending()[0].id)
         assert (detail.encoding, detail.body) == ("base64", "/wA=")
+        await desk.close()
+
+    asyncio.run(story())
+
+
+def test_after_its_window_the_same_call_is_a_new_approval(station: Station, keys: Keys) -> None:
+    async def story() -> None:
+        desk = await station.open()
+        for number, (answer, window) in enumerate([(Answer.APPROVE, 121), (Answer.DENY, 3601)], 1):
+            call = await held(desk, a_hold(10 * number, rule=a_rule(timeout=Seconds(10_000))))
+            (view,) = desk.pending()
+            await decided(desk, view, ALICE, keys[ALICE], answer)
+            await call
+            again = await desk.hold(a_hold(10 * number + 1, rule=a_rule(timeout=Seconds(10_000))), asyncio.Event())
+            assert isinstance(again, Refused)
+            assert again.approval == view.id
+            station.clock_is_ahead(station.ahead + window * 1_000_000)
+        await held(desk, a_hold(99, rule=a_rule(timeout=Seconds(10_000))))
+        assert len(desk.list()) == 3
+        assert desk.pending()[0].id == desk.list()[2].id
+        await desk.close()
+
+    asyncio.run(story())
+
+
+def test_who_asks_too_often_is_told_and_nobody_is_asked(station: Station) -> None:
+    station.config = msgspec.structs.replace(station.config, max_pending=2)
+    other = msgspec.structs.replace(SUBJECT, sub="other-bot")
+
+    async def story() -> None:
+        desk = await station.open()
+        for number in range(2):
+            await held(desk, a_hold(number, f"matter {number}"))
+        joined = await held(desk, a_hold(7, "matter 1"))
+        assert not joined.done()  # it is no new approval
+        refused = await desk.hold(a_hold(8, "matter 8"), asyncio.Event())
+        assert isinstance(refused, Refused)
+        assert refused.reason is Reason.TOO_MANY_ASKED
+        assert len(desk.list()) == 2
+        assert not (await held(desk, a_hold(9, "matter 9", subject=other))).done()
+        await desk.close()
+
+    asyncio.run(story())
+
+
+def test_one_of_each_group_must_approve(station: Station, keys: Keys) -> None:
+    groups = {"finance": (ALICE, BOB), "security": (BOB,)}
+    station.config = msgspec.structs.replace(station.config, groups=groups)
+    both = RequireConfig(reviewers=("finance",)), RequireConfig(reviewers=("security",))
+
+    async def story() -> None:
+        desk = await station.open()
+        call = await held(desk, a_hold(rule=a_rule(reviewers=(), require=both)))
+        (view,) = desk.pending()
+        assert (await decided(desk, view, BOB, keys[BOB])).state == "pending"  # of both groups, and one person
+        outcome = await decided(desk, view, ALICE, keys[ALICE])
+        assert (outcome.state, outcome.approved, outcome.quorum) == ("used", 2, 2)
+        assert isinstance(await call, Released)
+        await desk.close()
+
+    asyncio.run(story())
+
+
+def test_a_decision_at_one_desk_releases_what_another_holds(station: Station, keys: Keys) -> None:
+    async def story() -> None:
+        one, other = await station.open(shared=True), await station.open(shared=True)
+        call = await held(one, a_hold())
+        (view,) = one.pending()
+        outcome = await decided(other, view, ALICE, keys[ALICE])
+        assert outcome.state == "approved"
+        assert isinstance(await call, Released)
+        late = await other.hold(a_hold(2), asyncio.Event())
+        assert isinstance(late, Refused)
+        assert late.reason is Reason.APPROVAL_USED
+        await one.close()
+        await other.close()
+
+    asyncio.run(story())
+
+
+def test_what_was_decided_before_is_shown_and_counted(station: Station, keys: Keys) -> None:
+    async def story() -> None:
+        desk = await station.open()
+        for number, answer in enumerate((Answer.APPROVE, Answer.DENY)):
+            call = await held(desk, a_hold(number, f"matter {number}"))
+            await decided(desk, desk.pending()[0], ALICE, keys[ALICE], answer)
+            await call
+        await held(desk, a_hold(9, "matter 9"))
+        detail = await desk.get(desk.pending()[0].id)
+        assert detail.before == {"approve": 1, "deny": 1}
+        assert [one.verdict for one in detail.latest] == ["deny", "approve"]
+        (figures,) = await desk.figures()
+        assert (figures.reviewer, figures.decisions, figures.hasty) == (ALICE, 2, 2)
         await desk.close()
 
     asyncio.run(story())

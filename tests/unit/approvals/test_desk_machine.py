@@ -1,4 +1,5 @@
-"""Clients, retries, decisions, forgeries, expiry, a failing journal, restarts, a database set back: in any order.
+"""Clients, retries, decisions, forgeries, expiry, a failing journal, restarts, a database set back, and two workers
+over one database: in any order.
 
 The model is the journal alone: whatever happened, it must show at most one release for an approval, and none
 without the genuine decisions of its quorum before it.
@@ -6,15 +7,18 @@ without the genuine decisions of its quorum before it.
 
 import asyncio
 import tempfile
+import unittest
 from pathlib import Path
 from typing import Final, override
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from reviewing import ALICE, BOB, CAROL, LARGE, ORIGIN, Recording, a_hold, a_rule, config_for, statement_on
 
-from gatekeeper.approvals import DecisionRefused, Desk, Refused, Released
+from gatekeeper.approvals import ApprovalView, DecisionRefused, Desk, Refused, Released
+from gatekeeper.approvals.ledger import Ledger
 from gatekeeper.approvals.proof import Proof
 from gatekeeper.approvals.store import Store
 from gatekeeper.config import Seconds
@@ -26,6 +30,9 @@ from gatekeeper.journal.statement import Answer, parse_statement
 BEGIN: Final = 1_800_000_000
 RULE: Final = a_rule(wait=Seconds(30), timeout=Seconds(120), quorum=2)
 ENDS: Final = (ReleaseData, DenyData, ExpireData, AbandonData)
+WORKERS: Final = st.integers(0, 1)
+PICKS: Final = st.integers(0, 999)
+"""Which one, of so many as there are: how many that is depends on threads, and no strategy may."""
 ROUNDS: Final = 8
 """More than any step has to go to the database and back."""
 
@@ -61,6 +68,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.gone: dict[ExchangeId, asyncio.Event] = {}
         self.outcomes: dict[ExchangeId, Released | Refused] = {}
         self.copies: list[bytes] = []
+        self.desks: list[Desk] = []
 
     def clock(self) -> Instant:
         return Instant(round((BEGIN + self.loop.time() - self.start) * 1_000_000))
@@ -69,43 +77,51 @@ class DeskMachine(RuleBasedStateMachine):
     def open(self) -> None:
         self.loop.run_until_complete(self._open())
 
-    @rule(matter=st.integers(0, 1), together=st.integers(1, 3))
-    def call(self, matter: int, together: int) -> None:
-        self._do(self._call(matter, together))
+    @rule(worker=WORKERS, matter=st.integers(0, 1), together=st.integers(1, 3))
+    def call(self, worker: int, matter: int, together: int) -> None:
+        self._do(self._call(worker, matter, together))
 
-    @rule(data=st.data())
-    def leave(self, data: st.DataObject) -> None:
+    @rule(pick=PICKS)
+    def leave(self, pick: int) -> None:
         if waiting := [id_ for id_, call in self.calls.items() if not call.done()]:
-            self.gone[data.draw(st.sampled_from(waiting))].set()
+            self.gone[waiting[pick % len(waiting)]].set()
             self._do(asyncio.sleep(0))
 
+    @rule(worker=WORKERS)
+    def look_at_what_the_other_worker_did(self, worker: int) -> None:
+        self._do(self.desks[worker]._catch_up({}))
+        self._nobody_waits_for_what_is_settled(worker)
+
     @rule(
-        data=st.data(),
+        worker=WORKERS,
+        pick=PICKS,
         reviewer=st.sampled_from([ALICE, BOB, CAROL]),
         answer=st.sampled_from([Answer.APPROVE, Answer.APPROVE, Answer.APPROVE, Answer.DENY]),
         genuine=st.sampled_from([True, True, False]),
     )
-    def decide(self, data: st.DataObject, reviewer: str, answer: Answer, *, genuine: bool) -> None:
-        if views := self.desk.list():
-            view = data.draw(st.sampled_from(views))
+    def decide(self, worker: int, pick: int, reviewer: str, answer: Answer, *, genuine: bool) -> None:
+        if views := self._views():
+            view = views[pick % len(views)]
             statement = statement_on(view, reviewer, answer, time=self.clock())
-            self._do(self._decide(statement, f"{reviewer if genuine else 'mallory'}: {statement.decode()}"))
+            self._do(self._decide(worker, statement, f"{reviewer if genuine else 'mallory'}: {statement.decode()}"))
 
-    @rule(data=st.data(), matter=st.integers(0, 1))
-    def approve_while_the_same_is_called(self, data: st.DataObject, matter: int) -> None:
+    @rule(pick=PICKS, matter=st.integers(0, 1))
+    def approve_while_the_same_is_called(self, pick: int, matter: int) -> None:
         async def all_at_once(statements: list[bytes]) -> None:
             signed = [(text, f"{parse_statement(text).reviewer}: {text.decode()}") for text in statements]
-            await asyncio.gather(*(self._decide(*one) for one in signed), self._call(matter, 1))
+            decisions = [self._decide(worker, *one) for worker, one in enumerate(signed)]
+            await asyncio.gather(*decisions, self._call(0, matter, 1), self._call(1, matter, 1))
 
-        if views := self.desk.pending():
-            view = data.draw(st.sampled_from(views))
+        if views := [view for view in self._views() if view.state == "pending"]:
+            view = views[pick % len(views)]
             self._do(all_at_once([statement_on(view, name, time=self.clock()) for name in (ALICE, BOB)]))
 
-    @rule(data=st.data())
-    def replay_a_decision(self, data: st.DataObject) -> None:
+    @rule(pick=PICKS)
+    def replay_a_decision(self, pick: int) -> None:
         if decisions := self.recording.of(DecisionData):
-            old = data.draw(st.sampled_from(decisions))
-            self._do(self._decide(old.statement.encode(), old.signature))
+            old = decisions[pick % len(decisions)]
+            for worker in range(len(self.desks)):
+                self._do(self._decide(worker, old.statement.encode(), old.signature))
 
     @rule(seconds=st.sampled_from([1, 31, 121]))
     def wait(self, seconds: int) -> None:
@@ -120,7 +136,8 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self._do(self.desk.close())
+        for desk in self.desks:
+            self._do(desk.close())
         self.copies.append(self.path.read_bytes())
         self.loop.run_until_complete(self._open())
 
@@ -129,11 +146,11 @@ class DeskMachine(RuleBasedStateMachine):
         self.loop.run_until_complete(self._crash())
         self.loop.run_until_complete(self._open())
 
-    @rule(data=st.data())
-    def crash_and_set_the_database_back(self, data: st.DataObject) -> None:
+    @rule(pick=PICKS)
+    def crash_and_set_the_database_back(self, pick: int) -> None:
         if self.copies:
             self.loop.run_until_complete(self._crash())
-            self.path.write_bytes(data.draw(st.sampled_from(self.copies)))
+            self.path.write_bytes(self.copies[pick % len(self.copies)])
             self.loop.run_until_complete(self._open())
 
     @invariant()
@@ -171,18 +188,14 @@ class DeskMachine(RuleBasedStateMachine):
                     outcome.approval,
                 )
 
-    @invariant()
-    def nobody_waits_for_what_is_settled(self) -> None:
-        if hasattr(self, "desk"):
-            assert all(view.waiting == 0 for view in self.desk.list() if view.state not in {"pending", "expired"})
-
     @override
     def teardown(self) -> None:
-        if hasattr(self, "desk"):
+        if self.desks:
             self.loop.ahead += 31
             self._do(asyncio.sleep(0))
             assert all(call.done() for call in self.calls.values())
-            self._do(self.desk.close())
+            for desk in self.desks:
+                self._do(desk.close())
         self.loop.close()
         self.folder.cleanup()
 
@@ -204,8 +217,9 @@ class DeskMachine(RuleBasedStateMachine):
         async def run() -> None:
             await step  # type: ignore[misc]
             for _ in range(ROUNDS):
-                if not self.desk._closing:
-                    await self.desk._store._run(lambda: None)
+                for desk in self.desks:
+                    if not desk._closing:
+                        await desk._store._run(lambda: None)
                 for _ in range(ROUNDS):
                     await asyncio.sleep(0)
 
@@ -219,18 +233,29 @@ class DeskMachine(RuleBasedStateMachine):
             if isinstance(draft.data, ReleaseData) and draft.exchange is not None
         }
         proof = Proof(good_by_name, ORIGIN)
-        self.desk = Desk(Store(self.path), self.recording, proof, self.config, self.clock, LARGE)
-        await self.desk.load(used)
+        self.desks = [
+            Desk(Store(self.path), Ledger(self.recording, self.clock), proof, self.config, LARGE) for _ in range(2)
+        ]
+        for desk in self.desks:
+            await desk.load(used)
+            desk._shared = True  # what the other did is looked for when a step says so
 
-    async def _call(self, matter: int, together: int) -> None:
+    def _views(self) -> list[ApprovalView]:
+        return list({view.id: view for desk in self.desks for view in desk.list()}.values())
+
+    def _nobody_waits_for_what_is_settled(self, worker: int) -> None:
+        views = self.desks[worker].list()
+        assert all(view.waiting == 0 for view in views if view.state not in {"pending", "expired"})
+
+    async def _call(self, worker: int, matter: int, together: int) -> None:
         for _ in range(together):
             ask = a_hold(len(self.calls), f"matter {matter}", rule=RULE)
             gone = self.gone[ask.exchange] = asyncio.Event()
-            self.calls[ask.exchange] = asyncio.get_running_loop().create_task(self.desk.hold(ask, gone))
+            self.calls[ask.exchange] = asyncio.get_running_loop().create_task(self.desks[worker].hold(ask, gone))
 
-    async def _decide(self, statement: bytes, signature: str) -> None:
+    async def _decide(self, worker: int, statement: bytes, signature: str) -> None:
         try:
-            await self.desk.decide(statement, signature)
+            await self.desks[worker].decide(statement, signature)
         except (DecisionRefused, JournalDown):
             return
 
@@ -242,7 +267,8 @@ class DeskMachine(RuleBasedStateMachine):
         await asyncio.gather(*running.values(), return_exceptions=True)
         self.calls = {id_: call for id_, call in self.calls.items() if id_ not in running}
         self.calls |= {id_: _ended() for id_ in running}
-        await self.desk._store.close()
+        for desk in self.desks:
+            await desk._store.close()
 
 
 def _ended() -> "asyncio.Task[Released | Refused]":
@@ -251,7 +277,16 @@ def _ended() -> "asyncio.Task[Released | Refused]":
     return future  # type: ignore[return-value]
 
 
-TestDesk = DeskMachine.TestCase
-TestDesk.settings = settings(
-    max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def machine(max_examples: int) -> type[unittest.TestCase]:
+    class Machine(DeskMachine):
+        pass
+
+    case: type[unittest.TestCase] = Machine.TestCase
+    case.settings = settings(  # type: ignore[attr-defined]
+        max_examples=max_examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    return case
+
+
+TestDesk = machine(40)
+TestTenThousandSteps = pytest.mark.slow(machine(250))

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from reviewing import ALICE, BOB, SigningKey, allowed_signers
 
 from gatekeeper.approvals import keygen
-from gatekeeper.approvals.keygen import Keygen, read_signers
+from gatekeeper.approvals.keygen import Keygen, read_revoked, read_signers
 from gatekeeper.exchange import now
 from gatekeeper.journal.statement import DecisionRefused
 
@@ -18,9 +19,11 @@ STATEMENT = '{"made":"up"}'
 NAMESPACE = b"gatekeeper-approval"
 
 
-def verified(signers: str, signature: str, reviewer: str = ALICE, statement: str = STATEMENT) -> str:
+def verified(
+    signers: str, signature: str, reviewer: str = ALICE, statement: str = STATEMENT, revoked: bytes | None = None
+) -> str:
     async def story() -> str:
-        check = Keygen(signers)
+        check = Keygen(signers, revoked)
         try:
             return await check(statement, signature, reviewer, now())
         finally:
@@ -90,7 +93,8 @@ TOUCHED, UNTOUCHED, VERIFIED_ONLY = b"\x01\0\0\0\1", b"\x00\0\0\0\1", b"\x04\0\0
         (made_up(b"sk-ecdsa-sha2-nistp256@openssh.com", flags=UNTOUCHED), "not touched"),
         (made_up(b"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", flags=UNTOUCHED), "not touched"),
         (made_up(SK), "ends too early"),
-        (made_up(b"ssh-ed25519-cert-v01@openssh.com"), "certificates"),
+        (made_up(b"ssh-ed25519-cert-v01@openssh.com"), "ends too early"),
+        (made_up(b"ssh-new-cert-v01@openssh.com"), "unknown type"),
         (made_up(namespace=b"git"), "another purpose"),
         (made_up(namespace=NAMESPACE + b"\0"), "another purpose"),
         (made_up(hash_name=b"md5"), "hash"),
@@ -176,3 +180,61 @@ def test_signers_are_read_whole_or_refused(tmp_path: Path) -> None:
     path.write_bytes(b"#" * ((1 << 20) + 1))
     with pytest.raises(ValueError, match="more than"):
         read_signers(path)
+
+
+def certified(key: SigningKey, ca: SigningKey, *options: str) -> str:
+    """Sign with the key's certificate by `ca`; `options` are for ssh-keygen -s."""
+    public = key.path.with_suffix(key.path.suffix + ".pub")
+    subprocess.run(["ssh-keygen", "-q", "-s", str(ca.path), "-I", "made-up", *options, str(public)], check=True)
+    return SigningKey(key.path.with_name(f"{key.path.name}-cert.pub")).sign(STATEMENT.encode())
+
+
+@pytest.mark.parametrize("kind", [("ed25519",), ("ecdsa", "-b", "256"), ("rsa", "-b", "3072")], ids=" ".join)
+def test_a_certificate_of_a_listed_authority_is_believed_and_named_by_the_key_in_it(
+    tmp_path: Path, kind: tuple[str, ...]
+) -> None:
+    ca, key = SigningKey.make(tmp_path, "ca"), SigningKey.make(tmp_path, ALICE, *kind)
+    signers = f'*@example.com cert-authority,namespaces="gatekeeper-approval" {ca.public}\n'
+    signature = certified(key, ca, "-n", ALICE)
+    assert verified(signers, signature) == base64.b64decode(key.public.split()[1]).hex()
+    with pytest.raises(DecisionRefused, match="not by a key"):
+        verified(signers, signature, BOB)
+    with pytest.raises(DecisionRefused, match="not by a key"):
+        verified(f"*@example.com {ca.public}\n", signature)  # a key that is no authority
+    with pytest.raises(DecisionRefused, match="not by a key"):
+        verified(signers, certified(key, SigningKey.make(tmp_path, "another-ca"), "-n", ALICE))
+
+
+def test_a_certificate_that_has_run_out_is_refused(tmp_path: Path) -> None:
+    ca, key = SigningKey.make(tmp_path, "ca"), SigningKey.make(tmp_path, ALICE)
+    signature = certified(key, ca, "-n", ALICE, "-V", "20200101:20200102")
+    with pytest.raises(DecisionRefused, match="not by a key"):
+        verified(f"{ALICE} cert-authority {ca.public}\n", signature)
+
+
+@pytest.mark.parametrize("as_krl", [True, False])
+def test_a_revoked_key_is_refused_by_krl_or_plain_list(
+    tmp_path: Path,
+    keys: dict[str, SigningKey],
+    as_krl: bool,  # noqa: FBT001
+) -> None:
+    public = keys[ALICE].path.with_suffix(keys[ALICE].path.suffix + ".pub")
+    krl = tmp_path / "krl"
+    subprocess.run(["ssh-keygen", "-q", "-k", "-f", str(krl), str(public)], check=True)
+    revoked = read_revoked(str(krl if as_krl else public))
+    with pytest.raises(DecisionRefused, match="not by a key"):
+        verified(allowed_signers(keys), keys[ALICE].sign(STATEMENT.encode()), revoked=revoked)
+    verified(allowed_signers(keys), keys[BOB].sign(STATEMENT.encode()), BOB, revoked=revoked)
+
+
+def test_a_list_of_revoked_keys_that_is_named_must_be_there_and_readable(
+    tmp_path: Path, keys: dict[str, SigningKey]
+) -> None:
+    assert read_revoked("") is None
+    with pytest.raises(FileNotFoundError):
+        read_revoked(str(tmp_path / "revoked"))
+    (tmp_path / "large").write_bytes(b"#" * ((1 << 20) + 1))
+    with pytest.raises(OSError, match="more than"):
+        read_revoked(str(tmp_path / "large"))
+    with pytest.raises(DecisionRefused, match="not by a key"):  # damaged: nobody is believed
+        verified(allowed_signers(keys), keys[ALICE].sign(STATEMENT.encode()), revoked=b"SSHKRL\n\0damaged")

@@ -17,21 +17,29 @@ from gatekeeper.approvals.lifecycle import (
     Decision,
     Event,
     State,
+    Windows,
 )
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
 from gatekeeper.journal.entries import RequirementData
 from gatekeeper.journal.statement import Answer
 
 EXPECTED = {
-    State.PENDING: {Event.APPROVE: State.APPROVED, Event.DENY: State.DENIED, Event.TIME_OUT: State.EXPIRED},
+    State.PENDING: {
+        Event.APPROVE: State.APPROVED,
+        Event.DENY: State.DENIED,
+        Event.TIME_OUT: State.EXPIRED,
+        Event.WITHDRAW: State.WITHDRAWN,
+    },
     State.APPROVED: {Event.USE: State.USED, Event.TIME_OUT: State.LAPSED},
     State.DENIED: {},
     State.EXPIRED: {},
     State.USED: {},
     State.LAPSED: {},
+    State.WITHDRAWN: {},
 }
 CREATED, EXPIRES = Instant(1_000), Instant(2_000)
 TIMEOUT = EXPIRES - CREATED
+WINDOWS = Windows(used=100, denied=300)
 REVIEWERS = ("a", "b", "c")
 EXCHANGE = ExchangeId("0" * 16)
 
@@ -79,7 +87,7 @@ def test_each_step_is_the_one_of_the_table_or_an_error(state: State, event: Even
 
 def test_every_state_says_what_it_means_for_a_waiting_call() -> None:
     assert set(ENDS) == set(State)
-    assert [state for state, end in ENDS.items() if end is None] == [State.PENDING]
+    assert [state for state, end in ENDS.items() if end is None] == [State.PENDING, State.APPROVED]
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -118,17 +126,19 @@ def test_all_requirements_must_be_met() -> None:
 
 
 def test_it_is_used_once_and_keeps_by_whom() -> None:
-    used = an_approval().decided(a_decision()).used(EXCHANGE)
-    assert (used.state, used.used_by) == (State.USED, EXCHANGE)
+    used = an_approval().decided(a_decision()).used(EXCHANGE, EXPIRES)
+    assert (used.state, used.used_by, used.ended) == (State.USED, EXCHANGE, EXPIRES)
     with pytest.raises(ValueError, match="can't use"):
-        used.used(ExchangeId("1" * 16))
+        used.used(ExchangeId("1" * 16), EXPIRES)
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_bare_forgets_all_decisions_and_spent_remembers_a_use(state: State) -> None:
     approval = msgspec.structs.replace(an_approval(state=state), decisions=(a_decision(),), used_by=EXCHANGE)
     assert approval.bare() == an_approval()
-    assert (approval.spent(EXCHANGE).state, approval.spent(EXCHANGE).used_by) == (State.USED, EXCHANGE)
+    spent = approval.spent(EXCHANGE, EXPIRES)
+    assert (spent.state, spent.used_by, spent.ended) == (State.USED, EXCHANGE, EXPIRES)
+    assert spent.spent(EXCHANGE, Instant(EXPIRES + 1)).ended == EXPIRES
 
 
 @pytest.mark.parametrize(
@@ -146,10 +156,34 @@ def test_bare_forgets_all_decisions_and_spent_remembers_a_use(state: State) -> N
 )
 def test_a_call_joins_in_time_and_only_in_time(change: dict[str, object], now: int, joins: bool) -> None:  # noqa: FBT001
     approval = msgspec.structs.replace(an_approval(), **change)
-    assert approval.joined_by(an_approval().asked, TIMEOUT, Instant(now)) is joins
+    assert approval.joined_by(an_approval().asked, TIMEOUT, WINDOWS, Instant(now)) is joins
 
 
 @pytest.mark.parametrize("field", Asked.__struct_fields__)
 def test_a_call_that_asks_something_else_does_not_join(field: str) -> None:
     asked = msgspec.structs.replace(an_approval().asked, **{field: "other"})
-    assert not an_approval().joined_by(asked, TIMEOUT, CREATED)
+    assert not an_approval().joined_by(asked, TIMEOUT, WINDOWS, CREATED)
+
+
+@pytest.mark.parametrize(
+    ("state", "window"), [(State.USED, WINDOWS.used), (State.DENIED, WINDOWS.denied), *((s, 0) for s in (
+        State.EXPIRED, State.LAPSED, State.WITHDRAWN))],
+)  # fmt: skip
+def test_what_is_over_answers_the_same_call_for_its_window_and_then_no_more(state: State, window: int) -> None:
+    ended = Instant(EXPIRES + 50)  # the windows run from the end, whatever was left of the approval's own time
+    approval = msgspec.structs.replace(an_approval(state=state), ended=ended)
+    joins = [
+        approval.joined_by(approval.asked, TIMEOUT, WINDOWS, Instant(ended + after))
+        for after in (0, window - 1, window)
+    ]
+    assert joins == [bool(window), bool(window), False]
+
+
+def test_who_is_of_two_groups_counts_for_one_of_them() -> None:
+    both = (RequirementData(("a", "b"), 1), RequirementData(("a", "c"), 1))
+    approval = msgspec.structs.replace(
+        an_approval(), asked=msgspec.structs.replace(an_approval().asked, require=both)
+    ).decided(a_decision("a"))
+    assert approval.state is State.PENDING
+    assert approval.decided(a_decision("b")).state is State.APPROVED
+    assert approval.decided(a_decision("c")).state is State.APPROVED

@@ -68,7 +68,10 @@ def test_who_was_asked_by_terms_that_changed_is_asked_anew(station: Station, key
         await reload(station, desk, allowed_signers(keys), groups={"finance": (BOB,)})
         outcome = await call
         assert isinstance(outcome, Refused)
-        assert (outcome.reason, station.recording.kinds()) == (Reason.APPROVAL_EXPIRED, ["hold", "close", "abandon"])
+        assert (outcome.reason, station.recording.kinds()) == (
+            Reason.APPROVAL_EXPIRED,
+            ["hold", "close", "withdraw", "abandon"],
+        )
         with pytest.raises(DecisionRefused, match="no approval"):
             await decided(desk, old, BOB, keys[BOB])
         again = await held(desk, a_hold(2))

@@ -9,6 +9,7 @@ from gatekeeper.config.check import listen_address
 FILE = Path("/etc/gatekeeper/config.toml")
 RULE = '[[rules]]\nname = "a"\naction = "allow"\n'
 HOLD = '[[rules]]\nname = "a"\naction = "hold"\nreviewers = ["leads"]\n'
+REQUIRE = '[[rules]]\nname = "a"\naction = "hold"\nrequire = [{}]\n'
 GROUPS = '[approvals.groups]\nleads = ["alice", "bob"]\n'
 ISSUER = '[[identity.issuers]]\nissuer = "https://a.example"\njwks = "a.json"\n'
 CREDENTIAL = '[credentials."api.example.com"]\nvalue = "${env:KEY}"\n'
@@ -38,6 +39,16 @@ FAULTS = [
     (HOLD, "rules[0].reviewers[0]: 'leads' is no group of [approvals.groups]"),
     (HOLD + "quorum = 3\n" + GROUPS, "rules[0].quorum: 3 can't be met by 2 reviewers"),
     (HOLD + "quorum = 0\n" + GROUPS, "rules[0].quorum: 0 can't be met"),
+    (HOLD + 'require = [{ reviewers = ["leads"] }]\n' + GROUPS, "rules[0].require: takes the place of reviewers"),
+    (REQUIRE.format('{ reviewers = ["x"] }') + GROUPS, "rules[0].require[0].reviewers[0]: 'x' is no group"),
+    (REQUIRE.format("{ reviewers = [] }") + GROUPS, "rules[0].require[0].reviewers: must name a group"),
+    (REQUIRE.format('{ reviewers = ["leads"], quorum = 3 }') + GROUPS, "rules[0].require[0].quorum: 3 can't be met"),
+    (
+        REQUIRE.format('{ reviewers = ["leads"], quorum = 2 }, { reviewers = ["leads"] }') + GROUPS,
+        "rules[0].require: can't be met",
+    ),
+    (RULE + 'require = [{ reviewers = ["leads"] }]\n' + GROUPS, "rules[0].require: a rule with action 'allow' asks"),
+    ("[approvals]\nmax_pending = 0", "approvals.max_pending: 0 would hold nothing"),
     (HOLD + 'wait = "2h"\n' + GROUPS, "rules[0].wait: 2h is longer than timeout (1h)"),
     ('[masking.request]\nupstream = "replace"', "masking.request.upstream: expected 'keep' or a table"),
     ('[masking.request.upstream]\nUS_SSN = "hide"', "masking.request.upstream.US_SSN: 'hide' is no operator"),
