@@ -13,9 +13,10 @@ from weakref import WeakSet
 
 import h11
 import msgspec
+from h11._readers import ContentLengthReader
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.connection import Client, ConnectionState
-from mitmproxy.http import HTTPFlow, Response
+from mitmproxy.http import HTTPFlow, Request, Response
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers import http as http_layers
@@ -24,7 +25,13 @@ from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
     HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
     RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
     ResponseProtocolError,
 )
 
@@ -32,6 +39,7 @@ from addons.answers import own_answer, plain_answer
 from addons.seal import upstream_refusal
 from addons.state import exchange_of, has_begun
 from gatekeeper.exchange import Headers, Reason, Refusal
+from gatekeeper.gateway.heads import HeadBuffer, plain_size, read_request, read_response
 from gatekeeper.gateway.replace import replace
 
 SLOWEST_BODY: Final = 1024
@@ -149,9 +157,12 @@ class StrictServer(_http1.Http1Server):
 
     limits: Limits
     report: Report
+    buf: HeadBuffer
 
     def __init__(self, context: context.Context) -> None:
         super().__init__(context)
+        self.buf = HeadBuffer()
+        self._in_tunnel = not _is_proxy_port(context)
         self.progress = Progress()
         self.progress.begin()
         self.overdue = False
@@ -172,8 +183,16 @@ class StrictServer(_http1.Http1Server):
     def read_headers(self, event: events.ConnectionEvent) -> Events:
         if not isinstance(event, events.DataReceived):
             if isinstance(event, events.ConnectionClosed):
-                self.buf = ReceiveBuffer()  # mitmproxy would log what is in it
+                self.buf = HeadBuffer()  # mitmproxy would log what is in it
             yield from super().read_headers(event)
+            return
+        plain = self.buf.plain_head() if self._in_tunnel else None
+        if (
+            plain is not None
+            and len(plain) <= self.limits.header_bytes
+            and (request := read_request(plain)) is not None
+        ):
+            yield from self._begin(plain, request, event)
             return
         while bytes(self.buf).startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request line are skipped
             self.buf.maybe_extract_at_most(2)
@@ -184,9 +203,7 @@ class StrictServer(_http1.Http1Server):
             if len(self.buf) > self.limits.header_bytes:
                 yield from self._refuse(431, Reason.HEADERS_TOO_LARGE, "the request's head is over proxy.header_limit")
             return
-        problem = head_problem(head) or target_problem(
-            head.split(b"\r\n")[0], at_proxy_port=_is_proxy_port(self.context)
-        )
+        problem = head_problem(head) or target_problem(head.split(b"\r\n")[0], at_proxy_port=not self._in_tunnel)
         if problem is not None:
             yield from self._refuse(400, Reason.MALFORMED, problem)
             return
@@ -196,8 +213,26 @@ class StrictServer(_http1.Http1Server):
         if self.state == self.done and self.request is None:
             self.report(self.context, Reason.MALFORMED)
 
+    def _begin(self, head: bytes, request: Request, event: events.DataReceived) -> Events:
+        """Go on as mitmproxy does after it has read a head."""
+        self.progress.end()
+        arrived.add(self.context.client)
+        self.buf.drop_head(head)
+        self.request = request
+        size = plain_size(request)
+        yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
+        self.body_reader = _http1.make_body_reader(size)
+        self.state = self.read_body
+        yield from self.state(event)
+
     @override
     def read_body(self, event: events.Event) -> Events:
+        if self._in_tunnel and isinstance(event, events.DataReceived) and (body := _whole_body(self)) is not None:
+            if body:
+                yield ReceiveHttp(RequestData(self.stream_id, body))
+            yield ReceiveHttp(RequestEndOfMessage(self.stream_id))
+            yield from self.mark_done(request=True)
+            return
         if not isinstance(self.body_reader, StrictBody):
             self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader))
         self.progress.begin()
@@ -246,9 +281,27 @@ class StrictClient(_http1.Http1Client):
     """An HTTP/1 client that skips 1xx, and ends what it can't read as a fault of the upstream."""
 
     limits: Limits
+    buf: HeadBuffer
+
+    def __init__(self, context: context.Context) -> None:
+        super().__init__(context)
+        self.buf = HeadBuffer()
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> Events:
+        plain = self.buf.plain_head() if self.request and isinstance(event, events.DataReceived) else None
+        if (
+            plain is not None and len(plain) <= self.limits.header_bytes and self.request and self.stream_id is not None
+            and (response := read_response(plain, self.request.data.method)) is not None
+        ):  # fmt: skip
+            self.buf.drop_head(plain)
+            self.response = response
+            size = plain_size(response)
+            yield ReceiveHttp(ResponseHeaders(self.stream_id, response, end_stream=size == 0))
+            self.body_reader = _http1.make_body_reader(size)
+            self.state = self.read_body
+            yield from self.state(event)
+            return
         while isinstance(event, events.DataReceived) and self.request and self._interim():
             pass
         if isinstance(event, events.DataReceived) and self.request:
@@ -258,13 +311,23 @@ class StrictClient(_http1.Http1Client):
                 yield from self._broken("malformed head")
                 return
         if not self.request:
-            self.buf = ReceiveBuffer()  # mitmproxy would log what an idle upstream sends
+            self.buf = HeadBuffer()  # mitmproxy would log what an idle upstream sends
         elif isinstance(event, events.ConnectionClosed) and len(self.buf):
-            self.buf = ReceiveBuffer()  # mitmproxy would put it into the error's text
+            self.buf = HeadBuffer()  # mitmproxy would put it into the error's text
         yield from super().read_headers(event)
 
     @override
     def read_body(self, event: events.Event) -> Events:
+        stream_id = self.stream_id
+        if (
+            isinstance(event, events.DataReceived) and stream_id is not None
+            and (body := _whole_body(self)) is not None
+        ):  # fmt: skip
+            if body:
+                yield ReceiveHttp(ResponseData(stream_id, body))
+            yield ReceiveHttp(ResponseEndOfMessage(stream_id))
+            yield from self.mark_done(response=True)
+            return
         if not isinstance(self.body_reader, StrictBody):
             self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader))
         try:
@@ -345,6 +408,14 @@ def _head(buffer: ReceiveBuffer, limits: Limits) -> bytes | None:
         return None
     end = min(ends)
     return start[: end + 1] if start[end : end + 1] == b"\n" else start[:end]
+
+
+def _whole_body(connection: StrictServer | StrictClient) -> bytes | None:
+    """Take the body off the buffer, where its length is known and all of it has come, as it mostly has."""
+    reader = connection.body_reader
+    if type(reader) is not ContentLengthReader or len(connection.buf) < (size := reader._remaining):  # noqa: SLF001
+        return None
+    return bytes(connection.buf.maybe_extract_at_most(size) or b"")
 
 
 def _plain_answer(refusal: Refusal) -> bytes:

@@ -14,6 +14,8 @@ from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.tls import TlsData
 
+from gatekeeper.gateway.streams import GatewayHttp
+
 
 class GatewayTls(TlsConfig):
     """mitmproxy's TLS with the gateway's CA, whose key is on P-256: leaves sign 15 times faster than with RSA."""
@@ -59,4 +61,4 @@ class InspectedLayers(NextLayer):
             server.child_layer = layers.ClientTLSLayer(context)
             nextlayer.layer = server
         else:
-            nextlayer.layer = layers.HttpLayer(context, HTTPMode.transparent)
+            nextlayer.layer = GatewayHttp(context, HTTPMode.transparent)
