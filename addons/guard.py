@@ -20,7 +20,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 
 from addons.answers import answer_connect, answer_exchange
 from addons.parts import Parts
-from addons.state import exchange_of, has_begun, passage_of, tunnel_of
+from addons.state import begun_exchange, exchange_of, has_begun, passage_of, tunnel_of
 from gatekeeper.exchange import Exchange, Reason, Receipt, Refusal
 from gatekeeper.journal import JournalDown, RefusedCall
 from gatekeeper.masking import mask_text
@@ -55,7 +55,8 @@ def on_connect(hook: FlowHook) -> Hook[HTTPFlow]:
         if flow.response is not None:
             return
         try:
-            await _finish(hook(self, flow))
+            if (work := hook(self, flow)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             await _refuse_connect(self.parts, flow, refusal_for(error, hook), hook)
 
@@ -68,7 +69,8 @@ def on_arrival(hook: FlowHook) -> Hook[HTTPFlow]:
     @functools.wraps(hook)
     async def guarded(self: HasParts, flow: HTTPFlow) -> None:
         try:
-            await _finish(hook(self, flow))
+            if (work := hook(self, flow)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             refusal = refusal_for(error, hook)
             if has_begun(flow):
@@ -84,14 +86,15 @@ def on_request(hook: ExchangeHook) -> Hook[HTTPFlow]:
 
     @functools.wraps(hook)
     async def guarded(self: object, flow: HTTPFlow) -> None:
-        if not has_begun(flow):
+        exchange = begun_exchange(flow)
+        if exchange is None:
             answer_connect(flow, refusal_for(LookupError(), hook))
             return
-        exchange = exchange_of(flow)
         if exchange.over:
             return
         try:
-            await _finish(hook(self, flow, exchange))
+            if (work := hook(self, flow, exchange)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             refuse(flow, exchange, refusal_for(error, hook))
 
@@ -106,14 +109,15 @@ def on_response_headers(hook: ExchangeHook) -> Hook[HTTPFlow]:
 
     @functools.wraps(hook)
     async def guarded(self: object, flow: HTTPFlow) -> None:
-        if not has_begun(flow):
+        exchange = begun_exchange(flow)
+        if exchange is None:
             abort(flow.client_conn)
             return
-        exchange = exchange_of(flow)
         if exchange.over:
             return
         try:
-            await _finish(hook(self, flow, exchange))
+            if (work := hook(self, flow, exchange)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             exchange.refuse(refusal_for(error, hook))
             if flow.response is not None and flow.response.stream:
@@ -127,15 +131,16 @@ def on_response(hook: ExchangeHook) -> Hook[HTTPFlow]:
 
     @functools.wraps(hook)
     async def guarded(self: object, flow: HTTPFlow) -> None:
-        if not has_begun(flow):
+        exchange = begun_exchange(flow)
+        if exchange is None:
             abort(flow.client_conn)
             return
-        exchange = exchange_of(flow)
         if exchange.over:
             _replace_answer(flow, exchange)
             return
         try:
-            await _finish(hook(self, flow, exchange))
+            if (work := hook(self, flow, exchange)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             exchange.refuse(refusal_for(error, hook))
             _replace_answer(flow, exchange)
@@ -148,13 +153,14 @@ def at_the_end(hook: ExchangeHook) -> Hook[HTTPFlow]:
 
     @functools.wraps(hook)
     async def guarded(self: object, flow: HTTPFlow) -> None:
-        if not has_begun(flow):
+        exchange = begun_exchange(flow)
+        if exchange is None:
             return
-        exchange = exchange_of(flow)
         if exchange.refusal is not None:
             _replace_answer(flow, exchange)
         try:
-            await _finish(hook(self, flow, exchange))
+            if (work := hook(self, flow, exchange)) is not None:
+                await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             refusal = refusal_for(error, hook)
             exchange.error = exchange.error or refusal.reason
@@ -289,8 +295,3 @@ def _replace_answer(flow: HTTPFlow, exchange: Exchange) -> None:
         return
     answer_exchange(flow, exchange, exchange.refusal)
     passage.answered_by_us = True
-
-
-async def _finish(result: Awaitable[None] | None) -> None:
-    if result is not None:
-        await result

@@ -82,7 +82,7 @@ class Inspection:
 
 def header_fields(message: FlowMessage) -> Headers:
     """Give a message's header fields as text; bytes are read as ISO-8859-1."""
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.fields)
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.fields])
 
 
 def _ask_for_readable_answer(flow: HTTPFlow, exchange: Exchange) -> None:

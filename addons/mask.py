@@ -1,6 +1,8 @@
 """Applies the operators: to what goes upstream, to what goes to the client, and to the copy that is recorded."""
 
-from mitmproxy.http import Headers, HTTPFlow
+from typing import Final
+
+from mitmproxy.http import HTTPFlow
 from mitmproxy.http import Message as FlowMessage
 
 from addons.guard import abort, on_request, on_response, on_response_headers
@@ -12,8 +14,11 @@ from gatekeeper.dialects import answer_reader
 from gatekeeper.exchange import DialectName, Exchange, Message, Phase, established
 from gatekeeper.masking import stream_masker
 
-# RFC 9110 §8.8.3, RFC 9530: they vouch for bytes that are no longer sent.
-STALE_AFTER_MASKING = ("ETag", "Digest", "Content-Digest", "Repr-Digest", "Content-MD5", "Accept-Ranges")
+# They frame, or vouch for (RFC 9110 §8.8.3, RFC 9530), bytes that are no longer sent.
+OF_ANOTHER_BODY: Final = frozenset(
+    {b"content-length", b"content-encoding", b"transfer-encoding", b"etag", b"digest", b"content-digest",
+     b"repr-digest", b"content-md5", b"accept-ranges"}
+)  # fmt: skip
 
 
 class Mask:
@@ -51,7 +56,7 @@ class Mask:
         if masker is None:
             return
         head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))
-        _set_headers(response, head.to_client(book))
+        _send_instead(response, head.message, head.to_client(book))
         response.headers.pop("Content-Length", None)
         if not flow.request.is_http2:
             response.headers["Transfer-Encoding"] = "chunked"
@@ -72,16 +77,10 @@ class Mask:
 
 
 def _send_instead(target: FlowMessage, before: Message, after: Message) -> None:
-    _set_headers(target, after)
-    if after.body == before.body:
-        return
-    for name in ("Content-Encoding", "Transfer-Encoding", *STALE_AFTER_MASKING):
-        target.headers.pop(name, None)
-    target.raw_content = after.body
-    target.headers["Content-Length"] = str(len(after.body))
-
-
-def _set_headers(target: FlowMessage, message: Message) -> None:
-    target.headers = Headers(
-        [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in message.headers]
-    )
+    """Put what masking made of a message in its place; header fields stay of the kind that the reader of heads made."""
+    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in after.headers]
+    if after.body != before.body:
+        fields = [field for field in fields if field[0].lower() not in OF_ANOTHER_BODY]
+        fields.append((b"Content-Length", b"%d" % len(after.body)))
+        target.raw_content = after.body
+    target.headers = type(target.headers)(tuple(fields))

@@ -56,6 +56,12 @@ def has_begun(flow: HTTPFlow) -> bool:
     return flow in _passages
 
 
+def begun_exchange(flow: HTTPFlow) -> Exchange | None:
+    """Give the exchange of a flow, or None where it has not begun."""
+    passage = _passages.get(flow)
+    return None if passage is None else passage.exchange
+
+
 def passage_of(flow: HTTPFlow) -> Passage:
     """Give what is known of a flow; raises LookupError where nothing is, so that it can't pass."""
     passage = _passages.get(flow)

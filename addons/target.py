@@ -82,11 +82,13 @@ def _check_framing(flow: HTTPFlow) -> None:
 
 def _drop_hop_by_hop(flow: HTTPFlow) -> None:
     headers = flow.request.headers
-    listed = b",".join(value for name, value in headers.fields if name.lower() == b"connection")
+    names = [name.lower() for name, _ in headers.fields]
+    if NOT_FORWARDED.isdisjoint(names):
+        return
+    listed = b",".join(value for name, (_, value) in zip(names, headers.fields, strict=True) if name == b"connection")
     named = {name.strip().lower() for name in listed.split(b",")}
     dropped = NOT_FORWARDED | (named - FRAMING)
-    if any(name.lower() in dropped for name, _ in headers.fields):
-        headers.fields = tuple(field for field in headers.fields if field[0].lower() not in dropped)
+    headers.fields = tuple(field for name, field in zip(names, headers.fields, strict=True) if name not in dropped)
 
 
 def _bad_request(reason: Reason, message: str) -> Refusal:

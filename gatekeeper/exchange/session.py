@@ -1,6 +1,7 @@
 """A session: one run of a subject, named so that two subjects never share one (JOURNAL.md, "Leaf")."""
 
 import enum
+import functools
 import hashlib
 from typing import NewType
 
@@ -18,6 +19,7 @@ class SessionSource(enum.Enum):
     WINDOW = "window"
 
 
+@functools.lru_cache(maxsize=4096)  # each call of a session asks for it
 def session_id(iss: str, sub: str, source: SessionSource, id_: str) -> SessionId:
     """Name the session of a subject from a W3C trace id, a token's `jti`, or the start of an idle window."""
     named = hashlib.sha256(canonical_json([iss, sub, source.value, id_])).hexdigest()

@@ -15,6 +15,7 @@ from mitmproxy.proxy.layers.modes import HttpProxy
 from mitmproxy.tls import TlsData
 
 from gatekeeper.gateway.streams import GatewayHttp
+from gatekeeper.gateway.tls import GatewayClientTls
 
 
 class GatewayTls(TlsConfig):
@@ -57,8 +58,8 @@ class InspectedLayers(NextLayer):
         if starts_like_tls_record(data) and not any(
             isinstance(one, layers.ClientTLSLayer) for one in context.layers[1:]
         ):
-            server = layers.ServerTLSLayer(context)
-            server.child_layer = layers.ClientTLSLayer(context)
-            nextlayer.layer = server
+            # The upstream is spoken to by TLS too, in a layer of its own once a request may go there.
+            context.server.tls = True
+            nextlayer.layer = GatewayClientTls(context)
         else:
             nextlayer.layer = GatewayHttp(context, HTTPMode.transparent)

@@ -22,7 +22,7 @@ from addons.state import tunnel_of
 from gatekeeper.config import Config
 from gatekeeper.config.check import listen_address
 from gatekeeper.exchange import Reason
-from gatekeeper.gateway import connection, http1, streams
+from gatekeeper.gateway import connection, http1, streams, tls
 from gatekeeper.gateway.admin import Health, create_admin, serve_admin
 from gatekeeper.gateway.authority import load_authority, upstream_roots
 from gatekeeper.gateway.journal_api import JournalApi
@@ -72,6 +72,7 @@ class Gateway:
         limits = self._limits()
         http1.install(limits, self._report)
         connection.install()
+        tls.install()
         streams.install(int(self.parts.config.proxy.body_limit))
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from harness import Background, RunningGateway, Upstream, read_answer
-from mitmproxy.proxy.layers import ServerTLSLayer
+from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.http import HttpStream
 
 from gatekeeper.gateway import connection
@@ -83,7 +83,7 @@ def test_in_a_tunnel_events_pass_by_the_layers_around_it(
         tunnel.sendall(request(upstream))
         assert read_answer(tunnel).startswith(b"HTTP/1.1 200")
         (handler,) = handlers
-        assert isinstance(handler.layer, ServerTLSLayer)
+        assert isinstance(handler.layer, ClientTLSLayer)
         assert any(isinstance(one, HttpStream) for one in handler.layer.context.layers)
 
 
