@@ -1,8 +1,8 @@
 """Heads in plain form, read in one pass: what nearly all clients and servers send inside a tunnel.
 
-A plain head is one that passes every check of `http1` and of mitmproxy, and that frames its body by Content-Length or
-has none. Whatever isn't plain gives None and goes the longer way, through mitmproxy's reader and all those checks, so
-nothing is decided here but that there is nothing to decide. A test compares both ways on the same heads.
+A plain head is one that passes every check of `http1` and of mitmproxy, and that frames its body by one Content-Length,
+by `chunked`, or has none. Whatever isn't plain gives None and goes the longer way, through mitmproxy's reader and all
+those checks, so nothing is decided here but that there is nothing to decide. A test compares both ways.
 """
 
 import re
@@ -20,13 +20,15 @@ _RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\x21-\x7e][\x20-\
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,14}")
 _BODILESS: Final = frozenset({204, 304})  # RFC 9110 §6.4.1
 
-_SIZES: Final = {len(b"content-length"), len(b"transfer-encoding")}
+_FRAMING: Final = {len(b"content-length"), len(b"transfer-encoding")}
+CHUNKED: Final = -1
+"""In place of a body's length, where it comes in chunks."""
 
 type Field = tuple[bytes, bytes]
 
 
 class Fields(Headers):
-    """Header fields of a plain head. `size` is what they say of the body's length, 0 where they say nothing.
+    """Header fields of a plain head. `size` is what they say of the body's length, or CHUNKED.
 
     The look-ups give what mitmproxy's do, in one pass over the fields; it takes three.
     """
@@ -106,7 +108,7 @@ def read_response(head: bytes, method: bytes) -> Response | None:
 
 
 def plain_size(message: Request | Response | None) -> int | None:
-    """Give the length of the body of a message whose head was plain; None for any other."""
+    """Give the length of the body of a message whose head was plain, or CHUNKED; None for any other message."""
     return message.headers.size if message is not None and isinstance(message.headers, Fields) else None
 
 
@@ -118,18 +120,19 @@ def _read_fields(lines: bytes) -> tuple[Field, ...]:
 
 def _size(fields: tuple[Field, ...], otherwise: int | None) -> int | None:
     """Give the length that fields state, `otherwise` where they state none, and None where it takes more to tell."""
-    size = otherwise
-    stated = False
+    sizes: list[int] = []
     for name, value in fields:
-        if len(name) not in _SIZES:
+        if len(name) not in _FRAMING:
             continue
         match name.lower():
-            case b"content-length":
-                if stated or not _LENGTH.fullmatch(value):
-                    return None
-                size, stated = int(value), True
-            case b"transfer-encoding":
+            case b"content-length" if _LENGTH.fullmatch(value):
+                sizes.append(int(value))
+            case b"transfer-encoding" if value == b"chunked":
+                sizes.append(CHUNKED)
+            case b"content-length" | b"transfer-encoding":
                 return None
             case _:
                 pass
-    return size
+    if len(sizes) > 1:
+        return None
+    return sizes[0] if sizes else otherwise

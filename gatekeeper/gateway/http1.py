@@ -39,7 +39,7 @@ from addons.answers import own_answer, plain_answer
 from addons.seal import upstream_refusal
 from addons.state import exchange_of, has_begun
 from gatekeeper.exchange import Headers, Reason, Refusal
-from gatekeeper.gateway.heads import HeadBuffer, plain_size, read_request, read_response
+from gatekeeper.gateway.heads import CHUNKED, HeadBuffer, plain_size, read_request, read_response
 from gatekeeper.gateway.replace import replace
 
 SLOWEST_BODY: Final = 1024
@@ -221,7 +221,7 @@ class StrictServer(_http1.Http1Server):
         self.request = request
         size = plain_size(request)
         yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
-        self.body_reader = _http1.make_body_reader(size)
+        self.body_reader = _body_reader(size)
         self.state = self.read_body
         yield from self.state(event)
 
@@ -298,7 +298,7 @@ class StrictClient(_http1.Http1Client):
             self.response = response
             size = plain_size(response)
             yield ReceiveHttp(ResponseHeaders(self.stream_id, response, end_stream=size == 0))
-            self.body_reader = _http1.make_body_reader(size)
+            self.body_reader = _body_reader(size)
             self.state = self.read_body
             yield from self.state(event)
             return
@@ -408,6 +408,10 @@ def _head(buffer: ReceiveBuffer, limits: Limits) -> bytes | None:
         return None
     end = min(ends)
     return start[: end + 1] if start[end : end + 1] == b"\n" else start[:end]
+
+
+def _body_reader(size: int | None) -> _http1.TBodyReader:
+    return _http1.make_body_reader(None if size == CHUNKED else size)
 
 
 def _whole_body(connection: StrictServer | StrictClient) -> bytes | None:
