@@ -7,9 +7,10 @@ import tomli_w
 
 from gatekeeper import VERSION
 from gatekeeper.approvals import Desk, Ledger, read_signers
+from gatekeeper.approvals.lifecycle import CLOCK_SKEW
 from gatekeeper.config import Config, ConfigError, hide_secrets
 from gatekeeper.credentials import Vault
-from gatekeeper.exchange import Clock, DigestKey, now
+from gatekeeper.exchange import Clock, DigestKey, Instant, now
 from gatekeeper.identity import SessionWindows, Verifier
 from gatekeeper.journal import Journal, Opening, RefusalLog
 from gatekeeper.masking import Masker
@@ -114,11 +115,17 @@ async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
             config.approvals,
             config.journal.origin,
             config.proxy.max_held,
-            journal.released,
+            journal.released_since(_oldest_use(config, clock)),
         )
     except (OSError, ValueError) as error:
         msg = f"approvals: {error}"
         raise ConfigError(msg) from error
+
+
+def _oldest_use(config: Config, clock: Clock) -> Instant:
+    """Give the instant before which no approval was released that could be released by now: its decisions are older."""
+    longest = max((rule.timeout for rule in config.rules), default=0.0)
+    return Instant(clock() - round(longest * 1_000_000) - 2 * CLOCK_SKEW)
 
 
 def signers_of(config: Config) -> str:

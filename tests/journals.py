@@ -76,10 +76,10 @@ def refused() -> Draft:
     return Draft(data=RefusedData(reason="bad-token", subject=None, peer="10.0.0.1", target=None, count=1))
 
 
-def typical(exchanges: int = 5) -> list[Draft]:
+def typical(exchanges: int = 5, first: int = 0) -> list[Draft]:
     """Give the drafts of some exchanges: whole, streamed and broken."""
     drafts = [refused()]
-    for number in range(exchanges):
+    for number in range(first, first + exchanges):
         drafts.append(request(number))
         match number % 3:
             case 0:

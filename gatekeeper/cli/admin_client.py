@@ -61,6 +61,14 @@ class AdminClient:
         """Have it recorded what this user did; gives the entry."""
         return self._ask("POST", "/v1/journal/events", dict[str, int], {"event": event, "detail": detail})["seq"]
 
+    def erase(self, session: str, reason: str) -> int:
+        """Have a session's keys destroyed; gives the entry that says so."""
+        return self._ask("POST", "/v1/journal/erasures", dict[str, int], {"session": session, "reason": reason})["seq"]
+
+    def seal(self, *, rotate: bool) -> int:
+        """Have the segment sealed; gives the entry it ends with."""
+        return self._ask("POST", "/v1/journal/seals", dict[str, int], {"rotate": rotate})["seq"]
+
     def approvals(self) -> tuple[ApprovalView, ...]:
         """List the approvals, oldest first."""
         return self._ask("GET", "/v1/approvals", tuple[ApprovalView, ...])

@@ -29,6 +29,11 @@ LATER: Final = {
     "show": "lookup.show",
     "search": "lookup.search",
     "tail": "lookup.tail",
+    "prove": "proofs.prove",
+    "checkpoint": "proofs.checkpoint",
+    "erase": "keeping.erase",
+    "seal": "keeping.seal",
+    "new": "keeping.new",
 }
 """Commands of other modules, loaded when they are used: name, module of this package and attribute."""
 
@@ -59,10 +64,20 @@ def journal() -> None:
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
 @click.option("--vkey", metavar="FILE", type=click.Path(path_type=Path), help="The key, from outside.")
 @click.option("--anchors", metavar="FILE", type=click.Path(path_type=Path), help="Checkpoints, from outside.")
+@click.option("--proof", metavar="FILE", type=click.Path(path_type=Path), help="Check this proof alone, without a log.")
+@click.option("--since", metavar="FILE", type=click.Path(path_type=Path), help="The earlier checkpoint of --proof.")
 @json_option
 @settings_option
-def verify(folder: Path | None, vkey: Path | None, anchors: Path | None, *, as_json: bool) -> None:
-    """Verify the journal in DIR, or the configured one.
+def verify(
+    folder: Path | None,
+    vkey: Path | None,
+    anchors: Path | None,
+    proof: Path | None,
+    since: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Verify the journal in DIR, or the configured one; with --proof, what `journal prove` wrote.
 
     Exit 0: verified; 1: not; 2: could not be checked, or none of the anchors is of this journal.
     """
@@ -70,6 +85,9 @@ def verify(folder: Path | None, vkey: Path | None, anchors: Path | None, *, as_j
 
     place = folder if folder is not None else load_settings().journal.folder
     key = vkey.read_text(encoding="utf-8", errors="replace") if vkey is not None else None
+    if proof is not None:
+        _verify_proof(proof, since, key, place)
+        return
     try:
         report = verify_journal(place, key, anchors)
     except ValueError as error:
@@ -80,6 +98,25 @@ def verify(folder: Path | None, vkey: Path | None, anchors: Path | None, *, as_j
     else:
         _print_report(report)
     sys.exit(_exit_code(report))
+
+
+def _verify_proof(proof: Path, since: Path | None, vkey: str | None, place: Path) -> None:
+    from gatekeeper.cli.proofs import check_proof
+    from gatekeeper.cli.visible import visible
+    from gatekeeper.journal.note import VerificationKey
+
+    text = vkey if vkey is not None else (place / "journal.vkey").read_text(encoding="utf-8")
+    if vkey is None:
+        click.echo("the key is the folder's own (another: --vkey FILE)", err=True)
+    try:
+        said = check_proof(proof, VerificationKey.parse(text.strip()), since)
+    except ValueError as error:
+        click.echo(click.style("NOT VERIFIED", fg="red", bold=True) + f": {visible(f'{proof}: {error}')}")
+        sys.exit(NOT_VERIFIED)
+    first, *rest = said.split("\n")
+    click.echo(click.style("verified", fg="green", bold=True) + f": {first}")
+    for line in rest:
+        click.echo(visible(line))
 
 
 @contextlib.contextmanager

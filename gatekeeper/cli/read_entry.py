@@ -31,7 +31,7 @@ def record_event(config: "Config", event: "Event") -> str | None:
         with _gateway(config) as client:
             client.event(event.event.value, event.detail)
     except click.ClickException as error:
-        if not _is_off(error):
+        if not is_off(error):
             return error.format_message()
     else:
         return None
@@ -46,7 +46,7 @@ def _recorded(config: "Config", command: str, range_: str) -> str | None:
         with _gateway(config) as client:
             client.read(command, range_)
     except click.ClickException as error:
-        if not _is_off(error):
+        if not is_off(error):
             return error.format_message()
     else:
         return None
@@ -59,7 +59,7 @@ def _gateway(config: "Config") -> "AdminClient":
     return AdminClient(config.admin_socket)
 
 
-def _is_off(error: click.ClickException) -> bool:
+def is_off(error: click.ClickException) -> bool:
     """Whether no gateway runs, rather than that it said no."""
     return isinstance(error.__cause__, FileNotFoundError | ConnectionRefusedError)
 

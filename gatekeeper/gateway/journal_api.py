@@ -10,7 +10,18 @@ from starlette.routing import Route
 
 from gatekeeper.gateway.answers import answer, body_of, refuse
 from gatekeeper.gateway.peer import is_owner, peer_name
-from gatekeeper.journal import AdminData, AdminEvent, Draft, JournalDown, ReadData, Recorder, Scalars
+from gatekeeper.journal import (
+    NEW_KEY,
+    AdminData,
+    AdminEvent,
+    Draft,
+    EraseData,
+    JournalDown,
+    ReadData,
+    Recorder,
+    Scalars,
+    SealData,
+)
 
 LONGEST: Final = 1000
 """Characters of a command or a range."""
@@ -28,6 +39,19 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     event: AdminEvent
     detail: Scalars
+
+
+class Erasure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The session whose keys are to be destroyed, and why."""
+
+    session: str
+    reason: str
+
+
+class Sealing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the segment is to be ended: whether under a new key from there on."""
+
+    rotate: bool
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -66,6 +90,8 @@ class JournalApi:
         return (
             Route("/v1/journal/reads", self.read, methods=["POST"]),
             Route("/v1/journal/events", self.event, methods=["POST"]),
+            Route("/v1/journal/erasures", self.erase, methods=["POST"]),
+            Route("/v1/journal/seals", self.seal, methods=["POST"]),
         )
 
     async def read(self, request: Request) -> Response:
@@ -88,9 +114,34 @@ class JournalApi:
             return refuse(400, f"{event.event.value} is recorded by the gateway itself")
         return await self._write(event_draft(peer_name(request), event, self._mask))
 
+    async def erase(self, request: Request) -> Response:
+        """Destroy a session's keys; answers once no copy of them is left."""
+        if not is_owner(request):
+            return refuse(403, "only the gateway's own user may do this")
+        try:
+            asked = msgspec.json.decode(await body_of(request), type=Erasure)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return refuse(400, 'expected {"session": ID, "reason": TEXT}')
+        why = self._mask(asked.reason[:LONGEST])
+        return await self._write(Draft(EraseData(session=asked.session, keys=(), by=peer_name(request), why=why)))
+
+    async def seal(self, request: Request) -> Response:
+        """End the segment; answers once the next one has begun."""
+        if not is_owner(request):
+            return refuse(403, "only the gateway's own user may do this")
+        try:
+            asked = msgspec.json.decode(await body_of(request), type=Sealing)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return refuse(400, 'expected {"rotate": true or false}')
+        return await self._write(Draft(SealData(vkey=NEW_KEY if asked.rotate else msgspec.UNSET)))
+
     async def _write(self, draft: Draft) -> Response:
         try:
             receipt = await self._recorder.submit(draft)
+        except LookupError as error:
+            return refuse(404, str(error.args[0]))
+        except TimeoutError as error:
+            return refuse(409, str(error))
         except (JournalDown, ValueError) as error:
             return refuse(503, str(error))
         return answer(Written(receipt.seq))

@@ -38,14 +38,15 @@ from gatekeeper.journal.entries import (
     VerdictData,
     WithdrawData,
 )
-from gatekeeper.journal.journal import Journal
+from gatekeeper.journal.journal import NEW_KEY, Journal, Limits
 from gatekeeper.journal.leaf import Entry
+from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.reader import Reader, Recorded
 from gatekeeper.journal.refusals import RefusalLog, RefusedCall
-from gatekeeper.journal.start import Opening
 from gatekeeper.journal.verify import Report, verify_journal
 
 __all__ = [
+    "NEW_KEY",
     "AbandonData",
     "AdminData",
     "AdminEvent",
@@ -66,6 +67,7 @@ __all__ = [
     "HoldData",
     "Journal",
     "JournalDown",
+    "Limits",
     "MessageData",
     "OpenData",
     "Opening",

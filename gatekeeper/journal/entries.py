@@ -5,7 +5,7 @@ the parts of a draft and states their hashes. Fields left at UNSET are not writt
 """
 
 import enum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,7 +13,10 @@ from msgspec import UNSET, UnsetType
 from gatekeeper.exchange import Digest, Party, Seq
 
 type HeaderPairs = tuple[tuple[str, str], ...]
-type Scalars = dict[str, str | int | list[str]]
+type Whole = Annotated[int, msgspec.Meta(gt=-(1 << 53), lt=1 << 53)]
+"""What RFC 8785 and every JSON reader can hold exactly."""
+
+type Scalars = dict[str, str | Whole | list[str]]
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -22,7 +25,7 @@ class Body(msgspec.Struct, frozen=True):
     key: str
     media: str
     parts: tuple[str, ...]
-    size: int
+    size: Whole
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,14 +53,14 @@ class TargetData(msgspec.Struct, frozen=True):
     """Name and port of the far side."""
 
     host: str
-    port: int
+    port: Whole
 
 
 class UpstreamData(msgspec.Struct, frozen=True):
     """The address that was really connected to."""
 
     ip: str
-    port: int
+    port: Whole
 
 
 class VerdictData(msgspec.Struct, frozen=True):
@@ -71,21 +74,21 @@ class VerdictData(msgspec.Struct, frozen=True):
 class TimingData(msgspec.Struct, frozen=True):
     """First and last byte of the answer, in µs since the request."""
 
-    first: int
-    last: int
+    first: Whole
+    last: Whole
 
 
 class RequirementData(msgspec.Struct, frozen=True):
     """One quorum: the principals that may decide, and how many of them must."""
 
     reviewers: tuple[str, ...]
-    quorum: int
+    quorum: Whole
 
 
 class PreviousData(msgspec.Struct, frozen=True):
     """The tree before this run."""
 
-    size: int
+    size: Whole
     root: str
 
 
@@ -150,7 +153,7 @@ class RefusedData(Data, frozen=True, kw_only=True):
     subject: str | None
     peer: str
     target: str | None
-    count: int
+    count: Whole
 
 
 class RequestData(Data, frozen=True, kw_only=True):
@@ -167,7 +170,7 @@ class RequestData(Data, frozen=True, kw_only=True):
     body: Body | None = None
     dialect: str
     gen_ai: Scalars
-    findings: dict[str, int]
+    findings: dict[str, Whole]
     verdict: VerdictData
     digest: Digest | UnsetType = UNSET
     uninspected: str | UnsetType = UNSET
@@ -186,7 +189,7 @@ class HoldData(Data, frozen=True, kw_only=True):
     rule: str
     require: tuple[RequirementData, ...]
     excluded: tuple[str, ...] | None
-    expires: int
+    expires: Whole
     digest: Digest
     break_glass: tuple[str, ...] | UnsetType = UNSET
 
@@ -243,8 +246,8 @@ class GrantData(Data, frozen=True, kw_only=True):
 
     subject: tuple[str, str]
     rule: str
-    until: int
-    uses: int | UnsetType = UNSET
+    until: Whole
+    uses: Whole | UnsetType = UNSET
     tool: str | UnsetType = UNSET
     reviewer: str
     statement: str
@@ -285,7 +288,7 @@ class ChunkData(Data, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "chunk"
 
-    n: int
+    n: Whole
     body: Body | None = None
 
 
@@ -295,12 +298,12 @@ class ResponseData(Data, frozen=True, kw_only=True):
     kind: ClassVar[str] = "response"
 
     by: str
-    status: int
+    status: Whole
     headers: HeaderPairs
     body: Body | None = None
-    chunks: int | UnsetType = UNSET
+    chunks: Whole | UnsetType = UNSET
     upstream: UpstreamData | None
-    findings: dict[str, int]
+    findings: dict[str, Whole]
     gen_ai: Scalars
     timing: TimingData
     uninspected: str | UnsetType = UNSET
@@ -315,7 +318,7 @@ class MessageData(Data, frozen=True, kw_only=True):
     direction: str
     form: str = msgspec.field(name="kind")
     body: Body | None = None
-    findings: dict[str, int]
+    findings: dict[str, Whole]
 
 
 class ErrorData(Data, frozen=True, kw_only=True):
@@ -326,7 +329,7 @@ class ErrorData(Data, frozen=True, kw_only=True):
     reason: str
     upstream: UpstreamData | None
     side: str
-    chunks: int = 0
+    chunks: Whole = 0
 
 
 class TruncatedData(Data, frozen=True, kw_only=True):
@@ -337,7 +340,7 @@ class TruncatedData(Data, frozen=True, kw_only=True):
     reason: str
     upstream: UpstreamData | None
     side: str
-    chunks: int = 0
+    chunks: Whole = 0
 
 
 class CloseData(Data, frozen=True, kw_only=True):

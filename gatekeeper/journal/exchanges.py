@@ -32,8 +32,11 @@ class GrammarError(ValueError):
     """An entry stands where it must not, or does not agree with an earlier one."""
 
 
-class State(enum.Enum):
-    """Where an exchange stands, by what may come next. The values stand in `carried`."""
+class State(enum.StrEnum):
+    """Where an exchange stands, by what may come next. The values stand in `carried`.
+
+    Members of plain enums hash in Python: the table below is asked for each entry.
+    """
 
     ALLOWED = "allowed"
     DENIED = "denied"
@@ -47,7 +50,7 @@ class State(enum.Enum):
     TALKING = "talking"
 
 
-class Step(enum.Enum):
+class Step(enum.IntEnum):
     """What an entry means to its exchange."""
 
     HOLD = enum.auto()
@@ -116,7 +119,7 @@ KINDS: Final = {
 """What the other entries of an exchange mean; what is in neither table belongs to no exchange."""
 
 
-class OpenExchange(msgspec.Struct, kw_only=True):
+class OpenExchange(msgspec.Struct):
     """An exchange that nothing has ended yet.
 
     `leaf` and `time` are those of its `request`, where the reader knows them; `subject` is [iss, sub].

@@ -29,6 +29,8 @@ class JournalFiles:
         self.head = folder / "head"
         self.anchors = folder / "anchors.log"
         self.vkey = folder / "journal.vkey"
+        self.edge = folder / "edge"
+        self.next = folder / ".journal.db.next"
 
 
 class KeyFiles:
@@ -37,6 +39,7 @@ class KeyFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.signing = folder / "journal.key"
+        self.next = folder / "journal.key.next"
         self.data = folder / "keys.db"
 
 

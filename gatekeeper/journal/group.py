@@ -5,15 +5,15 @@ from typing import Final
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from msgspec import UNSET
 
-from gatekeeper.exchange import Instant, Receipt, Seq
+from gatekeeper.exchange import Instant, Receipt, Seq, canonical_json
 from gatekeeper.journal.bodies import seal_body
 from gatekeeper.journal.draft import Draft
-from gatekeeper.journal.keys import KEPT_FOR_EVER, DataKey
-from gatekeeper.journal.leaf import Leaf, encode_leaf
-from gatekeeper.journal.merkle import Frontier, FullTile, leaf_hash
-from gatekeeper.journal.note import Checkpoint, sign_checkpoint
+from gatekeeper.journal.entries import Data
+from gatekeeper.journal.keys import KEPT_FOR_EVER, SessionKey
+from gatekeeper.journal.leaf import join_leaf, put_body
+from gatekeeper.journal.merkle import Frontier, leaf_hash
+from gatekeeper.journal.note import Checkpoint, Signer
 from gatekeeper.journal.store import Group
 
 MINUTE: Final = 60 * 1_000_000
@@ -31,8 +31,8 @@ class Growth:
     """The state that entries are chained to: the tree's edge, the last time, the newest checkpoint."""
 
     def __init__(self, origin: str, key: Ed25519PrivateKey, frontier: Frontier, last: Instant) -> None:
-        self._origin = origin
-        self._key = key
+        self.origin = origin
+        self._signer = Signer(origin, key)
         self.frontier = frontier
         self.last = last
         self.newest: int | None = None
@@ -43,47 +43,52 @@ class Growth:
         """Go on after a checkpoint that an earlier run left: it stays."""
         self.newest, self._newest_kept = newest, True
 
+    def begin_segment(self, key: Ed25519PrivateKey) -> None:
+        """Sign by `key` from here on; the newest checkpoint stays where it is, in the segment that was sealed."""
+        self._signer = Signer(self.origin, key)
+        self.newest, self._newest_kept, self._kept_minute = None, True, -1
+
     def keep_newest(self) -> None:
         """Keep the newest checkpoint for good: it has been anchored."""
         self._newest_kept = True
 
-    def add(self, drafts: Sequence[Draft], now: Instant, key_of: Callable[[str], DataKey]) -> Grown:
-        """Give drafts their numbers, seals and hashes. After a fault the state is spoilt: nothing may follow."""
-        leaves: list[tuple[int, bytes]] = []
-        bodies: list[tuple[int, int, bytes]] = []
-        tiles: list[FullTile] = []
+    def add(
+        self,
+        drafts: Sequence[Draft],
+        now: Instant,
+        key_of: Callable[[str], SessionKey],
+        encoded: Sequence[bytes] | None = None,
+    ) -> Grown:
+        """Give drafts their numbers, seals and hashes. After a fault the state is spoilt: nothing may follow.
+
+        `encoded`: the drafts' data as canonical JSON, where the caller has made it already.
+        """
+        self.last = Instant(max(now, self.last))
+        group = Group([], [], [], 0, "", None)
         receipts: list[Receipt] = []
-        for draft in drafts:
+        for draft, raw in zip(drafts, encoded or map(canonical_json, map(_data_of, drafts)), strict=True):
             seq = Seq(self.frontier.size)
-            self.last = Instant(max(now, self.last))
-            data = draft.data
+            data = raw
             if draft.content is not None and draft.bodied:
                 body, parts = seal_body(seq, draft.content, key_of(draft.session or KEPT_FOR_EVER))
-                data = msgspec.structs.replace(data, body=body)
-                bodies += [(seq, number, part) for number, part in enumerate(parts)]
-            raw = encode_leaf(
-                Leaf(
-                    data=data,
-                    exchange=draft.exchange or UNSET,
-                    seq=seq,
-                    session=draft.session or UNSET,
-                    time=self.last,
-                    type=data.kind,
-                )
-            )
-            node = leaf_hash(raw)
-            leaves.append((seq, raw))
-            tiles += self.frontier.append(node)
+                data = put_body(raw, body)
+                group.bodies.extend((seq, number, part) for number, part in enumerate(parts))
+            leaf = join_leaf(data, draft.exchange, seq, draft.session, self.last, draft.data.kind)
+            node = leaf_hash(leaf)
+            group.leaves.append((seq, leaf))
+            group.tiles.extend(self.frontier.append(node))
             receipts.append(Receipt(seq, node.hex(), self.last))
-        return Grown(self._group(leaves, bodies, tiles), receipts)
+        return Grown(self._finished(group), receipts)
 
-    def _group(
-        self, leaves: list[tuple[int, bytes]], bodies: list[tuple[int, int, bytes]], tiles: list[FullTile]
-    ) -> Group:
+    def _finished(self, group: Group) -> Group:
         size = self.frontier.size
-        note = sign_checkpoint(Checkpoint(self._origin, size, self.frontier.root()), self._key)
+        note = self._signer.sign(Checkpoint(self.origin, size, self.frontier.root()))
         dropped = None if self._newest_kept else self.newest
         minute = self.last // MINUTE
         self.newest, self._newest_kept = size, minute != self._kept_minute
         self._kept_minute = minute
-        return Group(leaves, bodies, tiles, size, note, dropped)
+        return msgspec.structs.replace(group, size=size, note=note, dropped=dropped)
+
+
+def _data_of(draft: Draft) -> Data:
+    return draft.data

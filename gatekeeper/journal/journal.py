@@ -2,20 +2,33 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from gatekeeper.exchange import Clock, DigestKey, Receipt, now
+import msgspec
+
+from gatekeeper.exchange import Clock, DigestKey, ExchangeId, Instant, Receipt, SessionId, now
 from gatekeeper.journal.draft import Draft, JournalDown
+from gatekeeper.journal.edge import write_edge
+from gatekeeper.journal.entries import ConfigData, EraseData, ReleaseData, SealData
 from gatekeeper.journal.files import append_file, replace_file
+from gatekeeper.journal.group import Grown
+from gatekeeper.journal.index import forget
 from gatekeeper.journal.intake import Intake, Waiting
-from gatekeeper.journal.start import Opened, Opening, open_files
+from gatekeeper.journal.keys import create_signing_key, load_signing_key
+from gatekeeper.journal.leaf import decode_leaf
+from gatekeeper.journal.note import verification_key
+from gatekeeper.journal.opening import Opening
+from gatekeeper.journal.sealing import Following, OpenState, Seam, begin_segment, put_key_in_force, segment_drafts
+from gatekeeper.journal.segments import Segments
+from gatekeeper.journal.start import Opened, open_files
 
 logger = logging.getLogger(__name__)
 
@@ -28,27 +41,60 @@ HEAD_LAG: Final = 0.05
 ANCHOR_EVERY: Final = 60.0
 """Seconds for which the newest checkpoint may stand without being anchored."""
 
+ANCHOR_QUIET: Final = 5.0
+"""Seconds without entries after which it is anchored: sessions end so, and nobody says when."""
+
+SEGMENT_BYTES: Final = 1 << 30
+"""Bytes of a segment's file from which on it is sealed."""
+
+NEW_KEY: Final = "new"
+"""What a draft of `seal` says in the place of the next key, where the writer is to make one."""
+
+LOOK_EVERY: Final = 0.02
+"""Seconds between two looks at what is done beside the writer."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When a segment is sealed: at a size, and where a month (UTC) of entry times is over."""
+
+    bytes: int = SEGMENT_BYTES
+    monthly: bool = True
+
 
 class Journal:
-    """Implements `Recorder`. Made by `open`; everything but `submit` and `close` happens in its thread."""
+    """Implements `Recorder`. Made by `open`; everything but what is called on it happens in its thread."""
 
-    def __init__(self, opened: Opened, clock: Clock) -> None:
-        self._files, self._lock = opened.files, opened.lock
+    def __init__(self, opened: Opened, clock: Clock, limits: Limits) -> None:
+        self._files, self._secrets, self._lock = opened.files, opened.secrets, opened.lock
         self._store, self._keys, self._growth = opened.store, opened.keys, opened.growth
-        self._clock = clock
+        self._opening, self._clock, self._limits = opened.opening, clock, limits
         self.vkey = opened.vkey
         self.digest_key: DigestKey = opened.keys.digest_key
-        self.released = opened.released
         self._intake = Intake()
         self._note = opened.note
         self._head, self._head_at = opened.note, time.monotonic()
         self._anchored = opened.note
         self._anchored_at = time.monotonic()
+        self._month = _month(opened.store.time_of(opened.store.start()))
+        self._following: Following | None = None
+        self._rotating = False
+        self._sealed: list[asyncio.Future[Receipt]] = []
+        self._asked: list[asyncio.Future[str]] = []
+        self._written_at = time.monotonic()
+        self.on_anchor: Callable[[str], None] | None = None
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
     @classmethod
-    def open(cls, folder: Path, keys: Path, origin: str, opening: Opening, clock: Clock = now) -> Self:
+    def open(
+        cls,
+        folder: Path,
+        keys: Path,
+        origin: str,
+        opening: Opening,
+        clock: Clock = now,
+        limits: Limits = Limits(),  # noqa: B008 - it is frozen
+    ) -> Self:
         """Open the journal in `folder`, or begin it; keys stand in the folder `keys`.
 
         Raises JournalDown, one line: what, where, what to do.
@@ -60,7 +106,7 @@ class Journal:
             raise JournalDown(msg) from error
         for warning in opened.warnings:
             logger.warning("%s: %s", folder, warning)
-        return cls(opened, clock)
+        return cls(opened, clock, limits)
 
     @property
     def failed(self) -> str | None:
@@ -72,6 +118,43 @@ class Journal:
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._intake.put(draft, future)
         return future
+
+    def erase(self, session: SessionId, by: str, why: str) -> asyncio.Future[Receipt]:
+        """Destroy a session's keys, after the entry that says so; resolves once no copy of them is left in any file.
+
+        Raises through the future: LookupError where the session has no key, TimeoutError where a reader of `keys.db`
+        keeps its WAL, which the next start then empties.
+        """
+        return self.submit(Draft(data=EraseData(session=session, keys=(), by=by, why=why)))
+
+    def seal(self, *, rotate: bool = False) -> asyncio.Future[Receipt]:
+        """End the segment, and go on in a new one; with `rotate` under a new key, which the old one signs for.
+
+        Resolves with the receipt of the `seal` entry once the new segment has begun.
+        """
+        return self.submit(Draft(data=SealData(vkey=NEW_KEY if rotate else msgspec.UNSET)))
+
+    def anchor(self) -> asyncio.Future[str]:
+        """Anchor the newest checkpoint now; resolves with its note. `on_anchor` gets each in the writer's thread."""
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        if self.failed is not None or self._intake.closed:
+            future.set_exception(JournalDown(self.failed or "the journal is closed"))
+        else:
+            self._asked.append(future)
+            self._intake.poke()
+        return future
+
+    def released_since(self, time: Instant) -> dict[str, ExchangeId]:
+        """Give the approvals that were released from `time` on, and the exchange that each was released to."""
+        with contextlib.closing(Segments.open(self._files.folder)) as segments:
+            entries = map(decode_leaf, segments.of_kind(ReleaseData.kind, segments.first_since(time)))
+            return {
+                entry.data.approval: entry.exchange
+                for entry in entries
+                if isinstance(entry.data, ReleaseData)
+                and isinstance(entry.data.approval, str)
+                and entry.exchange is not None
+            }
 
     async def close(self) -> None:
         """Write what is queued, then `close` and its checkpoint; anchor it and let the folder go.
@@ -91,43 +174,182 @@ class Journal:
             while not self._intake.drained:
                 group = self._intake.take(self._patience())
                 if group:
-                    self._commit(group)
+                    self._write(group)
                 if not group or time.monotonic() - self._head_at >= HEAD_LAG:
                     self._write_head()
-                if self._until_anchor() == 0:
+                if self._until_anchor() == 0 or self._asked:
                     self._anchor()
-            self._write_head()
-            self._anchor()
-            self._store.empty_wal()
-            self._keys.empty_wal()
+                self._look_at_seal()
+            self._end()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
             self._fail(error, group)
         finally:
             self._release()
 
+    def _end(self) -> None:
+        self._write_head()
+        self._anchor()
+        self._store.empty_wal()
+        self._keys.empty_wal()
+        write_edge(self._files.edge, self._growth.frontier)
+        _on_loop(self._sealed, lambda: _refuse(self._sealed, JournalDown("the gateway stopped before it was sealed")))
+
     def _patience(self) -> float | None:
         """Give the seconds to wait for drafts before there is something else to do; None where there is nothing."""
+        if self._following is not None:
+            return LOOK_EVERY
         return HEAD_QUIET if self._note != self._head else self._until_anchor()
 
     def _until_anchor(self) -> float | None:
         """Give the seconds until the newest checkpoint has to be anchored; None where it is."""
         if self._note == self._anchored:
             return None
-        return max(0.0, self._anchored_at + ANCHOR_EVERY - time.monotonic())
+        due = min(self._anchored_at + ANCHOR_EVERY, self._written_at + ANCHOR_QUIET)
+        return max(0.0, due - time.monotonic())
 
-    def _commit(self, group: list[Waiting]) -> None:
-        drafts = [draft for draft, _ in group]
-        self._keys.provide({draft.session for draft in drafts if draft.bodied and draft.session is not None})
-        grown = self._growth.add(drafts, self._clock(), self._keys.key_of)
-        self._store.commit(grown.group)
-        self._note = grown.group.note
+    def _write(self, group: Sequence[Waiting]) -> None:
+        """Commit drafts in one group, but for those that ask for more than to be written."""
+        plain: list[Waiting] = []
+        for waiting in group:
+            match waiting.draft.data:
+                case EraseData():
+                    self._commit(plain)
+                    plain = []
+                    self._erase(waiting, waiting.draft.data)
+                case SealData():
+                    self._want_seal(waiting.future, rotate=waiting.draft.data.vkey is not msgspec.UNSET)
+                case _:
+                    plain.append(waiting)
+                    self._remember(waiting.draft)
+        self._commit(plain)
+
+    def _commit(self, group: Sequence[Waiting]) -> None:
+        if not group:
+            return
+        drafts = [waiting.draft for waiting in group]
+        grown = self._record(drafts, [waiting.raw for waiting in group])
+        futures = [waiting.future for waiting in group]
 
         def resolve() -> None:
-            for (_, future), receipt in zip(group, grown.receipts, strict=True):
+            for future, receipt in zip(futures, grown.receipts, strict=True):
                 if future is not None and not future.done():
                     future.set_result(receipt)
 
-        _on_loop(group, resolve)
+        _on_loop(futures, resolve)
+
+    def _remember(self, draft: Draft) -> None:
+        """Keep what the next segment's `open` has to state: the configuration and signers that are in force."""
+        if isinstance(draft.data, ConfigData) and draft.content is not None:
+            text = draft.content.data.decode()
+            self._opening = msgspec.structs.replace(self._opening, config_text=text, signers=draft.data.signers)
+
+    def _record(self, drafts: Sequence[Draft], raw: Sequence[bytes] | None = None) -> Grown:
+        self._keys.provide({draft.session for draft in drafts if draft.session is not None and draft.bodied})
+        grown = self._growth.add(drafts, self._clock(), self._keys.key_of, raw)
+        self._store.commit(grown.group)
+        self._note, self._written_at = grown.group.note, time.monotonic()
+        return grown
+
+    def _erase(self, waiting: Waiting, data: EraseData) -> None:
+        """Write the entry, and then destroy the keys (JOURNAL.md, "Body")."""
+        keys = self._keys.keys_of(data.session)
+        failure: Exception | None = None
+        receipt: Receipt | None = None
+        if not keys:
+            failure = LookupError(
+                f"session {data.session!r} has no key: nothing of it is stored, or it is erased already"
+            )
+        else:
+            receipt = self._record([Draft(data=msgspec.structs.replace(data, keys=keys))]).receipts[0]
+            try:
+                self._keys.destroy(keys)
+            except TimeoutError as error:
+                failure = error
+        # The index may be in use for long; nothing of the record waits for that.
+        threading.Thread(
+            target=self._forget,
+            args=(data.session, receipt, failure, waiting.future),
+            name="journal-erase",
+            daemon=True,
+        ).start()
+
+    def _forget(
+        self,
+        session: str,
+        receipt: Receipt | None,
+        failure: Exception | None,
+        future: asyncio.Future[Receipt] | None,
+    ) -> None:
+        """Take a session out of the index, and say how its erasing went."""
+        try:
+            forget(self._files.folder, {SessionId(session)})
+        except (sqlite3.Error, OSError) as error:
+            failure = failure or TimeoutError(f"the keys are destroyed, but the index still holds words: {error}")
+
+        def resolve() -> None:
+            if future is not None and not future.done():
+                if failure is not None:
+                    future.set_exception(failure)
+                elif receipt is not None:
+                    future.set_result(receipt)
+
+        _on_loop([future], resolve)
+
+    def _want_seal(self, future: asyncio.Future[Receipt] | None, *, rotate: bool) -> None:
+        self._rotating = self._rotating or rotate
+        if future is not None:
+            self._sealed.append(future)
+        if self._following is None:
+            self._following = Following(self._files.log, self._growth.origin)
+            self._following.start()
+
+    def _look_at_seal(self) -> None:
+        """Seal once the pass over the segment is near its end; begin one where it is full or its month over."""
+        if self._intake.closed:
+            return
+        if self._following is not None:
+            state = self._following.result()
+            if state is not None:
+                self._following = None
+                state.follow(self._store, self._growth.frontier.size)
+                self._seal(state)
+            return
+        over = self._limits.monthly and _month(self._growth.last) != self._month
+        if over or self._files.log.stat().st_size >= self._limits.bytes:
+            self._want_seal(None, rotate=False)
+
+    def _seal(self, state: OpenState) -> None:
+        signing = load_signing_key(self._secrets.signing)
+        if self._rotating:
+            self._secrets.next.unlink(missing_ok=True)
+            signing = create_signing_key(self._secrets.next)
+        vkey = verification_key(self._growth.origin, signing).text()
+        receipt = self._record([Draft(data=SealData(vkey=vkey if self._rotating else msgspec.UNSET))]).receipts[0]
+        self._write_head()
+        self._anchor()
+        state.follow(self._store, self._growth.frontier.size)
+        carried = state.carried()
+        drafts = segment_drafts(self._opening, self._growth, vkey, carried, [])
+        seam = Seam(
+            files=self._files, sealed=self._store, growth=self._growth, keys=self._keys, carried=carried,
+            clock=self._clock,
+        )  # fmt: skip
+        following = begin_segment(seam, signing, drafts)
+        self._store, self._note, self.vkey = following.store, following.note, following.vkey
+        if self._rotating:
+            put_key_in_force(self._files, self._secrets, vkey)
+        self._rotating = False
+        self._month = _month(self._growth.last)
+        self._write_head()
+        self._anchor()
+        sealed, self._sealed = self._sealed, []
+
+        def resolve() -> None:
+            for future in sealed:
+                if not future.done():
+                    future.set_result(receipt)
+
+        _on_loop(sealed, resolve)
 
     def _write_head(self) -> None:
         self._head_at = time.monotonic()
@@ -138,23 +360,28 @@ class Journal:
     def _anchor(self) -> None:
         """Append the newest checkpoint to the anchors; it is kept from then on."""
         self._anchored_at = time.monotonic()
-        if self._note == self._anchored:
-            return
-        append_file(self._files.anchors, f"{self._note}\n".encode())
-        self._growth.keep_newest()
-        self._anchored = self._note
+        asked, self._asked = self._asked, []
+        note = self._note
+        if note != self._anchored:
+            append_file(self._files.anchors, f"{note}\n".encode())
+            self._growth.keep_newest()
+            self._anchored = note
+            if self.on_anchor is not None:
+                self.on_anchor(note)
 
-    def _fail(self, error: Exception, group: list[Waiting]) -> None:
+        def resolve() -> None:
+            for future in asked:
+                if not future.done():
+                    future.set_result(note)
+
+        _on_loop(asked, resolve)
+
+    def _fail(self, error: Exception, group: Sequence[Waiting]) -> None:
         why = f"{self._files.folder}: the journal can't be written: {_cause(error)}; mend that and start again"
         logger.error("%s; nothing passes until then", why)
         waiting = [*group, *self._intake.fail(why)]
-
-        def refuse() -> None:
-            for _, future in waiting:
-                if future is not None and not future.done():
-                    future.set_exception(JournalDown(why))
-
-        _on_loop(waiting, refuse)
+        futures = [*(one.future for one in waiting), *self._sealed, *self._asked]
+        _on_loop(futures, lambda: _refuse(futures, JournalDown(why)))
 
     def _release(self) -> None:
         with contextlib.ExitStack() as stack:
@@ -163,9 +390,20 @@ class Journal:
             stack.callback(self._keys.close)
 
 
-def _on_loop(group: list[Waiting], call: Callable[[], None]) -> None:
+def _month(time: Instant) -> tuple[int, int]:
+    moment = dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC)
+    return moment.year, moment.month
+
+
+def _refuse(futures: Sequence[asyncio.Future[Any] | None], error: Exception) -> None:
+    for future in futures:
+        if future is not None and not future.done():
+            future.set_exception(error)
+
+
+def _on_loop(futures: Sequence[asyncio.Future[Any] | None], call: Callable[[], object]) -> None:
     """Wake the event loop once for the whole group."""
-    loop = next((future.get_loop() for _, future in group if future is not None), None)
+    loop = next((future.get_loop() for future in futures if future is not None), None)
     if loop is not None and not loop.is_closed():
         loop.call_soon_threadsafe(call)
 

@@ -3,13 +3,16 @@
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NewType, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gatekeeper.exchange import DigestKey, SessionId
+from gatekeeper.journal.codec import DICTIONARY, Codec, shipped_dictionary
 from gatekeeper.journal.draft import JournalDown
 from gatekeeper.journal.files import open_database, open_for_reading, write_new
 
@@ -18,6 +21,21 @@ KeyId = NewType("KeyId", str)
 
 DataKey = NewType("DataKey", bytes)
 """32 random bytes for AES-256-GCM."""
+
+
+def key_id(key: bytes) -> KeyId:
+    """Commit to a data key."""
+    return KeyId(hashlib.sha256(key).hexdigest())
+
+
+class SessionKey:
+    """A data key, ready for use: its id is its commitment."""
+
+    def __init__(self, key: DataKey, codec: Codec) -> None:
+        self.id = key_id(key)
+        self.cipher = AESGCM(key)
+        self.codec = codec
+
 
 KEY_SIZE: Final = 32
 KEPT_FOR_EVER: Final = ""
@@ -32,18 +50,19 @@ _SCHEMA: Final = (
 )
 
 
-def key_id(key: bytes) -> KeyId:
-    """Commit to a data key."""
-    return KeyId(hashlib.sha256(key).hexdigest())
-
-
 class KeyStore:
     """`keys.db`, open for writing. A key is durable before anything encrypted under it is."""
 
     def __init__(self, database: sqlite3.Connection, digest_key: DigestKey) -> None:
         self._database = database
-        self._known: dict[str, DataKey] = {}
+        self._known: dict[str, SessionKey] = {}
         self.digest_key = digest_key
+        self._codec = Codec(read_dictionaries(database))
+
+    @classmethod
+    def make(cls, path: Path) -> Self:
+        """Open the store, or make it where there is none: that of an older origin is gone on with."""
+        return cls.open(path) if path.exists() else cls.create(path)
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -55,6 +74,7 @@ class KeyStore:
         for statement in _SCHEMA:
             database.execute(statement)
         database.execute("INSERT INTO secret VALUES ('digest', ?)", [digest_key])
+        database.execute("INSERT INTO secret VALUES (?, ?)", [DICTIONARY, shipped_dictionary()])
         database.execute("COMMIT")
         made = cls(database, digest_key)
         made.provide({KEPT_FOR_EVER})
@@ -88,9 +108,9 @@ class KeyStore:
             "INSERT INTO data_key VALUES (?, ?, ?)", [(key_id(key), session, key) for session, key in made.items()]
         )
         self._database.execute("COMMIT")
-        self._known.update(made)
+        self._known.update({session: SessionKey(key, self._codec) for session, key in made.items()})
 
-    def key_of(self, session: SessionId | str) -> DataKey:
+    def key_of(self, session: SessionId | str) -> SessionKey:
         """Give the key of a session that `provide` has made; raises LookupError."""
         key = self._find(session)
         if key is None:
@@ -98,20 +118,54 @@ class KeyStore:
             raise LookupError(msg)
         return key
 
-    def empty_wal(self) -> None:
-        """Take the WAL into the file and truncate it."""
-        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def keys_of(self, session: str) -> tuple[KeyId, ...]:
+        """Give the ids of a session's keys."""
+        rows = self._database.execute("SELECT id FROM data_key WHERE session = ?", [session])
+        return tuple(KeyId(id_) for (id_,) in rows)
+
+    def destroy(self, ids: Iterable[KeyId]) -> None:
+        """Destroy keys so that no copy is left in a file: cells are overwritten (`secure_delete`), the WAL is emptied.
+
+        Raises TimeoutError where somebody reads the keys for so long that the WAL can't be emptied.
+        """
+        wanted = [[id_] for id_ in ids]
+        if not wanted:
+            return
+        self._known.clear()
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.executemany("DELETE FROM data_key WHERE id = ?", wanted)
+        self._database.execute("COMMIT")
+        if not self.empty_wal():
+            msg = (
+                "the keys are deleted, but a reader keeps the WAL of keys.db from being emptied; end it and start again"
+            )
+            raise TimeoutError(msg)
+
+    @property
+    def erased_upto(self) -> int:
+        """The number of entries whose `erase` entries are known to have been followed."""
+        row = self._database.execute("SELECT value FROM secret WHERE name = 'erased-upto'").fetchone()
+        return int.from_bytes(row[0]) if row else 0
+
+    @erased_upto.setter
+    def erased_upto(self, size: int) -> None:
+        self._database.execute("INSERT OR REPLACE INTO secret VALUES ('erased-upto', ?)", [size.to_bytes(8)])
+
+    def empty_wal(self) -> bool:
+        """Take the WAL into the file and truncate it; False where a reader has kept it from that."""
+        (busy, *_) = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def close(self) -> None:
         """Close the connection."""
         self._database.close()
 
-    def _find(self, session: str) -> DataKey | None:
+    def _find(self, session: str) -> SessionKey | None:
         if session not in self._known:
             row = self._database.execute("SELECT key FROM data_key WHERE session = ?", [session]).fetchone()
             if row is None:
                 return None
-            self._known[session] = DataKey(row[0])
+            self._known[session] = SessionKey(DataKey(row[0]), self._codec)
         return self._known[session]
 
 
@@ -120,15 +174,27 @@ class KeyReader:
 
     def __init__(self, path: Path) -> None:
         self._database = open_for_reading(path)
+        self._codec = Codec(read_dictionaries(self._database))
 
-    def get(self, id_: str) -> DataKey | None:
+    def get(self, id_: str) -> SessionKey | None:
         """Give a data key, or None where it is not there (any more)."""
         row = self._database.execute("SELECT key FROM data_key WHERE id = ?", [id_]).fetchone()
-        return DataKey(row[0]) if row else None
+        return SessionKey(DataKey(row[0]), self._codec) if row else None
+
+    def digest_key(self) -> DigestKey | None:
+        """Give the installation's digest key."""
+        row = self._database.execute("SELECT value FROM secret WHERE name = 'digest'").fetchone()
+        return DigestKey(row[0]) if row else None
 
     def close(self) -> None:
         """Close the store."""
         self._database.close()
+
+
+def read_dictionaries(database: sqlite3.Connection) -> list[bytes]:
+    """Give the dictionaries of a store, the one in force first; one of an older version has none."""
+    rows = database.execute("SELECT value FROM secret WHERE name LIKE 'dictionary-%' ORDER BY name DESC")
+    return [value for (value,) in rows]
 
 
 def load_signing_key(path: Path) -> Ed25519PrivateKey:

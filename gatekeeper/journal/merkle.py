@@ -21,6 +21,9 @@ type LeafHashes = Callable[[int, int], Sequence[Hash]]
 type TileHashes = Callable[[int, int], Sequence[Hash]]
 """(level, n) -> the 256 hashes of a full tile"""
 
+type Carry = Sequence[Sequence[Hash]]
+"""by level, the hashes of the tile that is not full yet"""
+
 type FullTile = tuple[int, int, bytes]
 """(level, n, 256 hashes joined): a tile that has just become full"""
 
@@ -39,8 +42,16 @@ def complete_root(hashes: Sequence[Hash]) -> Hash:
     """Hash 2^k nodes of one level into the node k levels above."""
     level = list(hashes)
     while len(level) > 1:
-        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
+        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
     return level[0]
+
+
+def split_hashes(joined: bytes) -> tuple[Hash, ...]:
+    """Take joined hashes apart; raises ValueError where one is not whole."""
+    if len(joined) % HASH_SIZE:
+        msg = "hashes that are not of 32 bytes each"
+        raise ValueError(msg)
+    return tuple(Hash(joined[at : at + HASH_SIZE]) for at in range(0, len(joined), HASH_SIZE))
 
 
 def split_tile(joined: bytes) -> tuple[Hash, ...]:
@@ -48,13 +59,21 @@ def split_tile(joined: bytes) -> tuple[Hash, ...]:
     if len(joined) != TILE_WIDTH * HASH_SIZE:
         msg = "a tile is missing, or is not of 256 hashes"
         raise ValueError(msg)
-    return tuple(Hash(joined[at : at + HASH_SIZE]) for at in range(0, len(joined), HASH_SIZE))
+    return split_hashes(joined)
+
+
+def widths(size: int) -> list[int]:
+    """Give, by level, how many hashes the tile has that is not full yet."""
+    found: list[int] = []
+    while size >> TILE_HEIGHT * len(found):
+        found.append((size >> TILE_HEIGHT * len(found)) % TILE_WIDTH)
+    return found
 
 
 class Frontier:
     """The right edge of a growing tree: the hashes of the partial tile of each level, and the root's peaks."""
 
-    def __init__(self, size: int = 0, partial: Sequence[Sequence[Hash]] = ()) -> None:
+    def __init__(self, size: int = 0, partial: Carry = ()) -> None:
         self.size = size
         self._partial = [list(level) for level in partial]
         self._peaks: list[tuple[int, Hash]] = []
@@ -62,37 +81,53 @@ class Frontier:
             self._add_peaks(level, self._partial[level])
 
     @classmethod
-    def load(cls, size: int, leaves: LeafHashes, tile: TileHashes) -> Self:
-        """Build the frontier of the first `size` leaves from what is stored: O(log n) tiles."""
+    def load(cls, size: int, leaves: LeafHashes, tile: TileHashes, start: int = 0, carry: Carry = ()) -> Self:
+        """Build the frontier of the first `size` leaves from what is stored: O(log n) tiles.
+
+        Where a segment begins at `start`, `carry` has the hashes of the tiles that were not full there.
+        """
         partial: list[list[Hash]] = []
-        level, whole = 0, size
-        while whole:
-            start = whole - whole % TILE_WIDTH
+        for level, width in enumerate(widths(size)):
+            stop = size >> TILE_HEIGHT * level
+            first, known = stop - width, start >> TILE_HEIGHT * level
+            row = list(carry[level][: max(0, known - first)][:width]) if first < known else []
+            there = first + len(row)
             if level == 0:
-                partial.append(list(leaves(start, whole)))
+                row += leaves(there, stop)
             else:
-                partial.append([complete_root(tile(level - 1, n)) for n in range(start, whole)])
-            whole >>= TILE_HEIGHT
-            level += 1
+                row += [complete_root(tile(level - 1, n)) for n in range(there, stop)]
+            partial.append(row)
         return cls(size, partial)
+
+    @property
+    def peaks(self) -> Sequence[tuple[int, Hash]]:
+        """The complete trees that the root is made of: (height, hash), largest first."""
+        return tuple(self._peaks)
+
+    def carry(self) -> list[list[Hash]]:
+        """Give, by level, the hashes of the tile that is not full yet."""
+        return [list(row) for row in self._partial[: len(widths(self.size))]]
 
     def append(self, leaf: Hash) -> list[FullTile]:
         """Add a leaf; gives the tiles that it completes, lowest first."""
-        self._grow_peaks(leaf)
         self.size += 1
+        return self._add(0, leaf)
+
+    def extend(self, leaves: Sequence[Hash]) -> list[FullTile]:
+        """Add leaves, a whole tile at a time where they fill one; gives the tiles that they complete."""
         full: list[FullTile] = []
-        level, node = 0, leaf
-        while True:
-            if level == len(self._partial):
-                self._partial.append([])
-            row = self._partial[level]
-            row.append(node)
-            if len(row) < TILE_WIDTH:
-                return full
-            full.append((level, (self.size >> TILE_HEIGHT * (level + 1)) - 1, b"".join(row)))
-            node = complete_root(row)
-            row.clear()
-            level += 1
+        at = 0
+        while at < len(leaves):
+            if self.size % TILE_WIDTH == 0 and len(leaves) - at >= TILE_WIDTH:
+                hashes = leaves[at : at + TILE_WIDTH]
+                full.append((0, self.size >> TILE_HEIGHT, b"".join(hashes)))
+                self.size += TILE_WIDTH
+                full += self._add(1, complete_root(hashes))
+                at += TILE_WIDTH
+            else:
+                full += self.append(leaves[at])
+                at += 1
+        return full
 
     def root(self) -> Hash:
         """Hash the peaks, right to left, into the tree's root (RFC 6962 §2.1)."""
@@ -103,12 +138,26 @@ class Frontier:
             root = node_hash(peak, root)
         return root
 
-    def _grow_peaks(self, leaf: Hash) -> None:
-        height, node = 0, leaf
+    def _add(self, level: int, node: Hash) -> list[FullTile]:
+        """Add a node of the first of a tile's levels; the root of a tile that it fills is a node one level above."""
+        full: list[FullTile] = []
+        height = level * TILE_HEIGHT
+        while len(self._partial) <= level:
+            self._partial.append([])
+        self._partial[level].append(node)
         while self._peaks and self._peaks[-1][0] == height:
             node = node_hash(self._peaks.pop()[1], node)
             height += 1
+            if height % TILE_HEIGHT == 0:
+                row = self._partial[level]
+                full.append((level, (self.size >> TILE_HEIGHT * (level + 1)) - 1, b"".join(row)))
+                row.clear()
+                level += 1
+                if len(self._partial) == level:
+                    self._partial.append([])
+                self._partial[level].append(node)
         self._peaks.append((height, node))
+        return full
 
     def _add_peaks(self, level: int, hashes: Sequence[Hash]) -> None:
         start = 0

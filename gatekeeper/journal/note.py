@@ -73,11 +73,24 @@ def verification_key(origin: str, key: Ed25519PrivateKey) -> VerificationKey:
     return VerificationKey(origin, key.public_key().public_bytes_raw())
 
 
+class Signer:
+    """Signs the tree heads of one log."""
+
+    def __init__(self, origin: str, key: Ed25519PrivateKey) -> None:
+        self._origin = origin
+        self._key = key
+        self._id = verification_key(origin, key).id
+
+    def sign(self, checkpoint: Checkpoint) -> str:
+        """Write and sign the note of a tree head."""
+        text = f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
+        signature = base64.b64encode(self._id + self._key.sign(text.encode())).decode()
+        return f"{text}\n— {self._origin} {signature}\n"
+
+
 def sign_checkpoint(checkpoint: Checkpoint, key: Ed25519PrivateKey) -> str:
-    """Write and sign the note of a tree head."""
-    text = f"{checkpoint.origin}\n{checkpoint.size}\n{base64.b64encode(checkpoint.root).decode()}\n"
-    signature = verification_key(checkpoint.origin, key).id + key.sign(text.encode())
-    return f"{text}\n— {checkpoint.origin} {base64.b64encode(signature).decode()}\n"
+    """Write and sign one note."""
+    return Signer(checkpoint.origin, key).sign(checkpoint)
 
 
 def read_checkpoint(note: str, key: VerificationKey) -> Checkpoint:

@@ -9,12 +9,13 @@ from gatekeeper.journal.store import SCHEMA, USER_VERSION
 
 NEWEST: Final = "(SELECT max(size) FROM checkpoint)"
 STRAYS: Final = {
-    "entry": f"seq < 0 OR seq >= {NEWEST}",
-    "body": f"seq < 0 OR seq >= {NEWEST}",
-    "tile": f"level < 0 OR level > 6 OR n < 0 OR n >= {NEWEST} OR (n + 1) << (8 * (level + 1)) > {NEWEST}",
-    "checkpoint": "size < 1",
+    "entry": f"seq < :start OR seq >= {NEWEST}",
+    "body": f"seq < :start OR seq >= {NEWEST}",
+    "tile": f"level < 0 OR level > 6 OR n < :start >> (8 * (level + 1)) OR n >= {NEWEST}"
+    f" OR (n + 1) << (8 * (level + 1)) > {NEWEST}",
+    "checkpoint": "size <= :start",
 }
-"""By table, which rows no checkpoint covers."""
+"""By table, which rows no checkpoint of the segment covers."""
 
 
 class Broken(ValueError):
@@ -41,21 +42,24 @@ def check_schema(database: sqlite3.Connection) -> None:
         raise Broken(msg)
 
 
-def check_meta(meta: dict[str, str], key: VerificationKey) -> None:
-    """Compare `meta` with the only one that this version verifies; raises Broken."""
-    if meta != {"format": "1", "origin": key.origin, "vkey": key.text(), "start": "0"}:
+def check_meta(meta: dict[str, str], key: VerificationKey, start: int) -> None:
+    """Compare `meta` with the only one that a segment which begins at `start` may have; raises Broken."""
+    expected = {"format": "1", "origin": key.origin, "vkey": key.text(), "start": str(start)}
+    carried = {"carry", "carried"} if start else set()
+    if {name: meta.get(name) for name in expected} != expected or meta.keys() != expected.keys() | carried:
         msg = "meta names another key, origin, format or segment than this verifier checks"
         raise Broken(msg)
 
 
-def check_strays(database: sqlite3.Connection) -> None:
+def check_strays(database: sqlite3.Connection, start: int) -> None:
     """See that no row stands that no checkpoint covers; raises Broken.
 
     Each question is one statement, so that beside a running writer nothing comes in between.
     """
     for table, condition in STRAYS.items():
         (count,) = database.execute(
-            f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608 - constants
+            f"SELECT count(*) FROM {table} WHERE {condition}",  # noqa: S608 - constants
+            {"start": start},
         ).fetchone()
         if count:
             msg = f"the table {table} has {count} rows that no checkpoint covers"

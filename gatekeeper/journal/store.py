@@ -2,13 +2,15 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
+from gatekeeper.exchange import Instant, canonical_json
 from gatekeeper.journal.files import JournalFiles, open_database, open_for_reading
-from gatekeeper.journal.leaf import Entry, decode_leaf
-from gatekeeper.journal.merkle import Frontier, FullTile, Hash, leaf_hash, split_tile
+from gatekeeper.journal.leaf import Entry, decode_leaf, decode_time
+from gatekeeper.journal.merkle import Carry, FullTile, Hash, leaf_hash, split_hashes, split_tile
 
 SCHEMA: Final = {
     "meta": "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
@@ -44,13 +46,24 @@ class LogStore:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self.database = database
+        self._start: int | None = None
 
     @classmethod
     def for_writing(cls, files: JournalFiles) -> Self:
         """Open or make the file; a new one has no tables yet."""
-        database = open_database(files.log)
+        return cls.to_write(files.log)
+
+    @classmethod
+    def to_write(cls, path: Path) -> Self:
+        """Open or make the file at a path."""
+        database = open_database(path)
         database.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         return cls(database)
+
+    @classmethod
+    def at(cls, path: Path) -> Self:
+        """Open the file at a path for reading; raises FileNotFoundError."""
+        return cls(open_for_reading(path))
 
     @classmethod
     def for_reading(cls, files: JournalFiles) -> Self:
@@ -80,8 +93,21 @@ class LogStore:
         """Give all of `meta`."""
         return dict(self.database.execute("SELECT key, value FROM meta"))
 
+    def start(self) -> int:
+        """Give the seq that this segment begins with."""
+        if self._start is None:
+            stated = self.meta().get("start", "0")
+            self._start = int(stated) if stated.isascii() and stated.isdigit() else 0
+        return self._start
+
+    def carry(self) -> Sequence[Sequence[Hash]]:
+        """Give, by level, the hashes of the tiles that were not full where this segment begins; raises ValueError."""
+        if self.start() == 0:
+            return ()
+        return read_carry(self.meta().get("carry", ""))
+
     def size(self) -> int:
-        """Give the number of entries."""
+        """Give the number of entries, those of earlier segments among them."""
         (last,) = self.database.execute("SELECT max(seq) FROM entry").fetchone()
         return 0 if last is None else int(last) + 1
 
@@ -89,6 +115,10 @@ class LogStore:
         """Give one leaf, or None."""
         row = self.database.execute("SELECT leaf FROM entry WHERE seq = ?", [seq]).fetchone()
         return row[0] if row else None
+
+    def time_of(self, seq: int) -> Instant:
+        """Give the time of an entry; raises ValueError where it is not there."""
+        return decode_time(self.leaf(seq) or b"")
 
     def last_opening(self) -> int:
         """Give the seq of the newest `open`, or 0."""
@@ -117,13 +147,20 @@ class LogStore:
             yield from rows
             at = rows[-1][0] + 1
 
+    def bodies(self, start: int, stop: int) -> Iterator[tuple[int, int, bytes]]:
+        """Give (seq, part, data) of the entries in [start, stop), in order, one at a time: they may be large."""
+        return self.database.execute(
+            "SELECT seq, part, data FROM body WHERE seq >= ? AND seq < ? ORDER BY seq, part", [start, stop]
+        )
+
     def parts(self, seq: int) -> list[tuple[int, bytes]]:
         """Give the stored parts of an entry's body, in order."""
         return self.database.execute("SELECT part, data FROM body WHERE seq = ? ORDER BY part", [seq]).fetchall()
 
-    def released(self) -> Iterator[bytes]:
-        """Give the leaves of the `release` entries."""
-        for (leaf,) in self.database.execute("SELECT leaf FROM entry WHERE substr(leaf, -?) = ?", _ending("release")):
+    def of_kind(self, kind: str, start: int) -> Iterator[bytes]:
+        """Give the leaves of a type from `start` on."""
+        query = "SELECT leaf FROM entry WHERE seq >= ? AND substr(leaf, -?) = ?"
+        for (leaf,) in self.database.execute(query, [start, *_ending(kind)]):
             yield leaf
 
     def newest_note(self) -> tuple[int, str] | None:
@@ -142,35 +179,51 @@ class LogStore:
         row = self.database.execute("SELECT hashes FROM tile WHERE level = ? AND n = ?", [level, n]).fetchone()
         return row[0] if row is not None and isinstance(row[0], bytes) else b""
 
-    def frontier(self, size: int) -> Frontier:
-        """Build the right edge of the tree over the first `size` entries; raises ValueError where tiles are missing."""
-        return Frontier.load(size, self._leaf_hashes, self._tile)
-
-    def empty_wal(self) -> None:
-        """Take the WAL into the file and truncate it, as far as readers let it."""
-        self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def empty_wal(self) -> bool:
+        """Take the WAL into the file and truncate it; False where a reader has kept it from that."""
+        (busy, *_) = self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def close(self) -> None:
         """Close the connection."""
         self.database.close()
 
-    def _leaf_hashes(self, start: int, stop: int) -> Sequence[Hash]:
+    def leaf_hashes(self, start: int, stop: int) -> Sequence[Hash]:
+        """Give the hashes of the leaves in [start, stop)."""
         return [leaf_hash(leaf) for _, leaf in self.leaves(start, stop)]
 
-    def _tile(self, level: int, n: int) -> Sequence[Hash]:
+    def tile(self, level: int, n: int) -> Sequence[Hash]:
+        """Give the hashes of a full tile; raises ValueError where it is missing."""
         return split_tile(self.tile_row(level, n))
 
     def _insert(self, group: Group) -> None:
         execute = self.database.executemany
         execute("INSERT INTO entry VALUES (?, ?)", group.leaves)
-        execute("INSERT INTO body VALUES (?, ?, ?)", group.bodies)
-        execute("INSERT INTO tile VALUES (?, ?, ?)", group.tiles)
+        if group.bodies:
+            execute("INSERT INTO body VALUES (?, ?, ?)", group.bodies)
+        if group.tiles:
+            execute("INSERT INTO tile VALUES (?, ?, ?)", group.tiles)
         self.database.execute("INSERT INTO checkpoint VALUES (?, ?)", [group.size, group.note])
         if group.dropped is not None:
             self.database.execute("DELETE FROM checkpoint WHERE size = ?", [group.dropped])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self.database)
+
+
+def write_carry(carry: Carry) -> str:
+    """Write `meta.carry`: by level, the hex of the hashes of the tile that is not full."""
+    return canonical_json([b"".join(row).hex() for row in carry]).decode()
+
+
+def read_carry(text: str) -> list[Sequence[Hash]]:
+    """Read `meta.carry`; raises ValueError."""
+    try:
+        rows = msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError as error:
+        msg = "meta.carry is no array of hex"
+        raise ValueError(msg) from error
+    return [split_hashes(bytes.fromhex(row)) for row in rows]
 
 
 class _Transaction:

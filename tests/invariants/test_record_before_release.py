@@ -10,6 +10,7 @@ import pytest
 from harness import RunningGateway, Upstream
 
 from gatekeeper.journal import Reader
+from gatekeeper.journal.intake import Waiting
 
 QUIET = 0.3
 """Seconds in which something that must not happen would have happened."""
@@ -28,8 +29,8 @@ class Gate:
         self.reached = threading.Event()
         commit = gateway.parts.journal._commit
 
-        def gated(batch: list[tuple[object, object]]) -> None:
-            if any(draft.data.kind == kind for draft, _ in batch):
+        def gated(batch: list[Waiting]) -> None:
+            if any(waiting.draft.data.kind == kind for waiting in batch):
                 self.reached.set()
                 assert self.open.wait(20)
             commit(batch)

@@ -173,13 +173,6 @@ def test_no_exchange_is_open_at_close(log: Log) -> None:
         log.add(CloseData())
 
 
-def test_an_exchange_begins_once(log: Log) -> None:
-    log.draft(request(1), 1)
-    log.draft(response(1), 1)
-    with pytest.raises(GrammarError, match="begun before"):
-        log.draft(request(1), 1)
-
-
 TRUNCATED = TruncatedData(reason="gateway-stopped", upstream=None, side="gateway")
 
 

@@ -40,9 +40,9 @@ class Bytes(bytes):
 
 
 def test_the_size_of_a_draft_is_that_of_its_body() -> None:
-    assert check_draft(refused()) == 0
-    assert check_draft(request(1, body=b"12345")) == 5
-    assert check_draft(Draft(data=OPEN, content=Content("text/plain", b"123"))) == 3
+    assert check_draft(refused()).size == 0
+    assert check_draft(request(1, body=b"12345")).size == 5
+    assert check_draft(Draft(data=OPEN, content=Content("text/plain", b"123"))).size == 3
 
 
 def with_data(**changes: object) -> Draft:
@@ -55,7 +55,7 @@ def with_data(**changes: object) -> Draft:
     [
         (Draft(data=RefusedData(reason="x" * LEAF_LIMIT, subject=None, peer="", target=None, count=1)), "64 KiB"),
         (with_data(url="\ud800"), "surrogate"),
-        (msgspec.structs.replace(request(1), session=SessionId("\ud800")), "surrogate"),
+        (msgspec.structs.replace(request(1), session=SessionId("\ud800")), "the id of"),
         (msgspec.structs.replace(request(1), content=Content("\ud800", b"x")), "surrogate"),
         (msgspec.structs.replace(request(1), content=Content("x" * LEAF_LIMIT, b"x")), "64 KiB"),
         (with_data(gen_ai={"tokens": 2**53}), "number"),
@@ -78,7 +78,8 @@ def test_the_envelope_is_larger_than_anything_that_is_put_around_the_data(draft:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     from gatekeeper.exchange import Instant, canonical_json
-    from gatekeeper.journal.keys import DataKey
+    from gatekeeper.journal.codec import Codec
+    from gatekeeper.journal.keys import DataKey, SessionKey
     from gatekeeper.journal.merkle import Frontier
 
     growth = Growth("origin", Ed25519PrivateKey.generate(), Frontier(2**53 - 2), Instant(2**53 - 1))
@@ -86,7 +87,7 @@ def test_the_envelope_is_larger_than_anything_that_is_put_around_the_data(draft:
         draft = msgspec.structs.replace(
             draft, content=Content(draft.content.media, draft.content.data, ((2**50, 2**50),))
         )
-    grown = growth.add([draft], Instant(0), lambda _: DataKey(bytes(32)))
+    grown = growth.add([draft], Instant(0), lambda _: SessionKey(DataKey(bytes(32)), Codec([])))
     media = draft.content.media if draft.content is not None else ""
     small = len(canonical_json([draft.data, draft.exchange, draft.session, media]))
     assert len(grown.group.leaves[0][1]) < small + ENVELOPE
@@ -97,7 +98,7 @@ def test_what_is_put_is_taken_in_order() -> None:
     drafts = typical()
     for draft in drafts:
         intake.put(draft, future())
-    assert [draft for draft, _ in intake.take(0)] == drafts
+    assert [one.draft for one in intake.take(0)] == drafts
     assert intake.take(0) == []
 
 
@@ -109,7 +110,7 @@ def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
     intake.put(response(1), future())
     with pytest.raises(GrammarError, match="no open exchange"):
         intake.put(response(1), future())
-    assert [draft.data.kind for draft, _ in intake.take(0)] == ["request", "response"]
+    assert [one.draft.data.kind for one in intake.take(0)] == ["request", "response"]
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_PENDING", 2), ("MOST_BYTES", 30)])
@@ -141,14 +142,14 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
     intake.close(last)
     assert not intake.drained
     taken = intake.take(None)
-    assert [(draft.data.kind, draft.exchange) for draft, _ in taken] == [
+    assert [(one.draft.data.kind, one.draft.exchange) for one in taken] == [
         ("request", exchange_id(1)),
         ("request", exchange_id(2)),
         ("truncated", exchange_id(1)),
         ("truncated", exchange_id(2)),
         ("close", None),
     ]
-    assert taken[-1][1] is last
+    assert taken[-1].future is last
     assert intake.drained
     with pytest.raises(JournalDown, match="closed"):
         intake.put(refused(), future())
@@ -157,7 +158,7 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
 def test_after_a_failure_nothing_is_taken_and_what_waits_is_given_back() -> None:
     intake = Intake()
     intake.put(refused(), future())
-    assert [draft for draft, _ in intake.fail("the disk is full")] == [refused()]
+    assert [one.draft for one in intake.fail("the disk is full")] == [refused()]
     with pytest.raises(JournalDown, match="the disk is full"):
         intake.put(refused(), future())
 
