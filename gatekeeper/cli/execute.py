@@ -92,7 +92,7 @@ async def _run(call: Call) -> int:
     port = await start_relay(relay, (LOOPBACK, 0))
     environment = call.environment | client_environment(proxy_url(LOOPBACK, port), call.certs)
     try:
-        return await _run_program(call.command, environment)
+        return await run_program(call.command, environment)
     finally:
         await relay.stop()
 
@@ -108,7 +108,8 @@ async def _check_gateway(host: str, port: int) -> None:
     writer.close()
 
 
-async def _run_program(command: Sequence[str], environment: dict[str, str]) -> int:
+async def run_program(command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run a program with signals passed on; gives its exit code as a shell would."""
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     for number in PASSED_ON + KEYBOARD:

@@ -9,6 +9,7 @@ import msgspec
 
 from gatekeeper.cli.options import json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json
+from gatekeeper.cli.policy_check import check
 from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def policy() -> None:
-    """Ask which rule decides."""
+    """Ask which rule decides, and try rules on recorded traffic."""
+
+
+policy.add_command(check)
 
 
 @policy.command()

@@ -1,6 +1,5 @@
 """The program `gatekeeper`: its commands, loaded when they are used, and the one place where errors become a line."""
 
-import importlib
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, override
@@ -8,13 +7,14 @@ from typing import Any, Final, override
 import click
 
 from gatekeeper import VERSION
+from gatekeeper.cli.lazy import LazyGroup, Places
 from gatekeeper.cli.options import config_option
 from gatekeeper.cli.problem import WRONG_USE, describe, one_line
 
 INTERRUPTED: Final = 130
 """What shells give for a program that Ctrl-C ended: 128 + SIGINT."""
 
-COMMANDS: Final = {
+COMMANDS: Final[Places] = {
     "demo": ("demo.command", "demo", "The whole story in a minute."),
     "run": ("run", "run", "Serve: the proxy, until Ctrl-C."),
     "status": ("run", "status", "Ask a running gateway how it is."),
@@ -27,31 +27,13 @@ COMMANDS: Final = {
     "approvals": ("approvals", "approvals", "Decide on held calls."),
     "mask": ("mask", "mask", "Mask text from standard input."),
     "journal": ("journal", "journal", "List, show and verify the journal."),
-    "replay": ("replay", "replay", "See what a session did, in its order and time."),
+    "replay": ("replay", "replay", "See what a session did, and check it again."),
+    "evidence": ("evidence", "evidence", "Build and verify an auditor's bundle."),
 }
-"""Name: module of this package, attribute, and the line that `--help` shows without importing it."""
 
 
-class Program(click.Group):
+class Program(LazyGroup):
     """The group of all commands."""
-
-    @override
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    @override
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, attribute, _ = place
-        command: click.Command = getattr(importlib.import_module(f"gatekeeper.cli.{module}"), attribute)
-        return command
-
-    @override
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
 
     @override
     def main(
@@ -89,7 +71,13 @@ def _complain(text: str) -> None:
     click.echo(f"{click.style('gatekeeper:', fg='red')} {text}", err=True)
 
 
-@click.group("gatekeeper", cls=Program, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.group(
+    "gatekeeper",
+    cls=Program,
+    places=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
 @click.version_option(VERSION, prog_name="gatekeeper", message="%(prog)s %(version)s")
 @config_option
 def main() -> None:

@@ -63,6 +63,8 @@ class Reason(enum.Enum):
     GATEWAY_STOPPED = "gateway-stopped"
     INTERNAL = "internal"
     NO_PROOF = "no-proof"
+    # a replay's stand-in
+    NOT_RECORDED = "not-recorded"
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

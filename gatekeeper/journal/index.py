@@ -16,7 +16,7 @@ import sqlite_utils
 from gatekeeper.exchange import SessionId
 from gatekeeper.journal.files import BUSY_TIMEOUT, open_database
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the tables below; an index of another version is made anew."""
 
 MEMORY: Final = ":memory:"
@@ -35,12 +35,12 @@ _COLUMNS: Final = {
         "id": int, "last": int, "type": str, "exchange": str, "session": str, "issuer": str, "subject": str,
         "workflow": str, "method": str, "url": str, "host": str, "dialect": str, "model": str, "action": str,
         "rule": str, "status": int, "reason": str, "approval": str, "held": int, "denied": int, "found": int,
-        "began": int, "ended": int,
+        "began": int, "ended": int, "tokens": int,
     },
     "entries": {"seq": int, "record": int, "type": str, "time": int},
     "sessions": {
         "session": str, "issuer": str, "subject": str, "workflow": str, "first": int, "last": int, "began": int,
-        "ended": int, "calls": int, "held": int, "denied": int, "found": int,
+        "ended": int, "calls": int, "held": int, "denied": int, "found": int, "tokens": int,
     },
 }  # fmt: skip
 _KEYS: Final = {"records": "id", "entries": "seq", "sessions": "session"}
@@ -59,7 +59,7 @@ _VIEWS: Final = {
     "calls": """
         SELECT id AS seq, TIME(began) AS began, subject, workflow, method, url, model,
             action || coalesce(' by ' || rule, '') AS verdict, status, reason,
-            CASE held WHEN 1 THEN 'held' ELSE '' END AS held, found, (ended - began) / 1000 AS took_ms,
+            CASE held WHEN 1 THEN 'held' ELSE '' END AS held, found, tokens, (ended - began) / 1000 AS took_ms,
             exchange, session
         FROM records WHERE type = 'call'""",
     "other_entries": """
@@ -74,7 +74,8 @@ _VIEWS: Final = {
         FROM facets JOIN records ON records.id = facets.record WHERE kind = 'finding'""",
     "people_and_sessions": """
         SELECT session, subject, issuer, workflow, TIME(began) AS began,
-            (ended - began) / 1000000 AS took_s, calls, held, denied, found, first AS first_seq, last AS last_seq
+            (ended - began) / 1000000 AS took_s, calls, held, denied, found, tokens,
+            first AS first_seq, last AS last_seq
         FROM sessions""",
 }
 

@@ -28,6 +28,7 @@ from gatekeeper.journal.entries import (
     TruncatedData,
     WithdrawData,
 )
+from gatekeeper.journal.gen_ai import ANSWERED_MODEL, MODEL, tokens_used
 from gatekeeper.journal.index import Index, forget_texts
 from gatekeeper.journal.leaf import Entry
 from gatekeeper.journal.reader import Reader
@@ -37,9 +38,6 @@ from gatekeeper.journal.texts import text_of, words
 SLICE: Final = 2000
 """Entries of one transaction: keys are read inside it, so that who erases waits for it and then finds all there is."""
 
-MODEL: Final = "gen_ai.request.model"
-ANSWERED_MODEL: Final = "gen_ai.response.model"
-"""OpenTelemetry GenAI semantic conventions."""
 
 LONGEST_NAME: Final = 256
 MOST_OPEN: Final = 20_000
@@ -76,6 +74,7 @@ class Record:
     found: int = 0
     began: int = 0
     ended: int = 0
+    tokens: int = 0
 
     def row(self) -> tuple[Any, ...]:
         """Give its columns."""
@@ -88,9 +87,10 @@ _PUT_FACET: Final = (
     "INSERT INTO facets VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = facets.count + excluded.count"
 )
 _PUT_SESSION: Final = """
-    INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (session) DO UPDATE SET last = excluded.last, ended = excluded.ended, calls = calls + excluded.calls,
-        held = held + excluded.held, denied = denied + excluded.denied, found = found + excluded.found"""
+        held = held + excluded.held, denied = denied + excluded.denied, found = found + excluded.found,
+        tokens = tokens + excluded.tokens"""
 
 
 @dataclass(slots=True)
@@ -103,11 +103,13 @@ class _Session:
     held: int = 0
     denied: int = 0
     found: int = 0
+    tokens: int = 0
 
     def row(self) -> tuple[Any, ...]:
         first, last = self.first, self.last
         who = first.session, first.issuer, first.subject, first.workflow
-        return *who, first.id, last.last, first.began, last.ended, self.calls, self.held, self.denied, self.found
+        counts = self.calls, self.held, self.denied, self.found, self.tokens
+        return *who, first.id, last.last, first.began, last.ended, *counts
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ class _Builder:
 
     def _feed(self, entry: Entry, written: _Slice) -> None:
         record = self._record_of(entry)
-        before = record.held, record.denied, record.found
+        before = record.held, record.denied, record.found, record.tokens
         record.last, record.ended = entry.seq, entry.time
         written.records[record.id] = record
         written.entries.append((entry.seq, record.id, entry.kind, entry.time))
@@ -221,6 +223,7 @@ class _Builder:
                 return _request(record, data, written)
             case ResponseData() as data:
                 record.status, record.reason = data.status, data.reason if data.reason is not UNSET else None
+                record.tokens = tokens_used(data.gen_ai)
                 _found(record, data.findings, written)
                 _attributes(record, data.gen_ai, written)
             case HoldData() as data:
@@ -254,7 +257,7 @@ class _Builder:
         return text_of(whole[0].media, b"".join(one.data for one in whole)) if whole else ""
 
 
-def _sum_up(record: Record, entry: Entry, before: tuple[int, int, int], written: _Slice) -> None:
+def _sum_up(record: Record, entry: Entry, before: tuple[int, int, int, int], written: _Slice) -> None:
     if record.session is None:
         return
     session = written.sessions.setdefault(record.session, _Session(record, record))
@@ -263,6 +266,7 @@ def _sum_up(record: Record, entry: Entry, before: tuple[int, int, int], written:
     session.held += record.held - before[0]
     session.denied += record.denied - before[1]
     session.found += record.found - before[2]
+    session.tokens += record.tokens - before[3]
 
 
 def _request(record: Record, data: RequestData, written: _Slice) -> str:

@@ -69,6 +69,7 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     denied: int
     found: int
+    tokens: int
 
 
 def search(index: Index, query: Query, limit: int) -> list[Found]:
@@ -80,7 +81,7 @@ def search(index: Index, query: Query, limit: int) -> list[Found]:
     return sorted(found, key=lambda one: one.seq)
 
 
-def sessions(index: Index, limit: int, before: Seq | None = None, subject: str | None = None) -> list[SessionRow]:
+def session_rows(index: Index, limit: int, before: Seq | None = None, subject: str | None = None) -> list[SessionRow]:
     """Give the newest sessions by their last entries, newest first; `before` leads to the page after."""
     conditions, values = ["1"], list[Any]()
     if before is not None:
@@ -102,6 +103,33 @@ def sessions_named(index: Index, prefix: str, limit: int = 2) -> list[SessionId]
         "SELECT session FROM sessions WHERE session >= ? AND session < ? LIMIT ?", [prefix, f"{prefix}g", limit]
     )
     return [SessionId(session) for (session,) in rows]
+
+
+def session_row(index: Index, session: SessionId) -> SessionRow:
+    """Give one session; raises LookupError."""
+    row = index.database.execute("SELECT * FROM sessions WHERE session = ?", [session]).fetchone()
+    if row is None:
+        raise LookupError(session)
+    return msgspec.convert(_session_fields(row), SessionRow, strict=False)
+
+
+def models_of(index: Index, session: SessionId) -> tuple[str, ...]:
+    """Give the models that a session's calls asked for."""
+    rows = index.database.execute(
+        "SELECT DISTINCT model FROM records WHERE session = ? AND model IS NOT NULL ORDER BY id", [session]
+    )
+    return tuple(model for (model,) in rows)
+
+
+def seqs_of_session(index: Index, session: SessionId) -> list[Seq]:
+    """Give the numbers of a session's entries in order, with the decisions on what it held."""
+    rows = index.database.execute(
+        "SELECT e.seq FROM entries e JOIN records r ON r.id = e.record WHERE r.session = ?1"
+        " OR (r.type = 'decision' AND r.approval IN (SELECT approval FROM records WHERE session = ?1))"
+        " ORDER BY e.seq",
+        [session],
+    )
+    return [Seq(seq) for (seq,) in rows]
 
 
 def match_expression(text: str) -> str:

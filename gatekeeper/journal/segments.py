@@ -13,6 +13,7 @@ import msgspec
 
 from gatekeeper.exchange import Instant, Seq
 from gatekeeper.journal.files import JournalFiles
+from gatekeeper.journal.leaf import Entry, decode_leaf
 from gatekeeper.journal.merkle import (
     TILE_HEIGHT,
     TILE_WIDTH,
@@ -96,6 +97,13 @@ class Segments:
         for first, store in zip([*self._starts[1:], self.size], self.stores, strict=True):
             if first > start:
                 yield from store.of_kind(kind, start)
+
+    def newest_of(self, kinds: Sequence[str], before: int) -> Entry | None:
+        """Give the newest entry of some types before another, as far as they are here; None where there is none."""
+        for store in reversed(self.stores):
+            if store.start() < before and (leaf := store.newest_of(kinds, before)) is not None:
+                return decode_leaf(leaf)
+        return None
 
     def first_since(self, time: Instant) -> Seq:
         """Give the first entry of this time or later, by bisection: times only grow. Raises ValueError."""

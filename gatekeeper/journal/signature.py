@@ -27,11 +27,15 @@ def keygen_program() -> str:
 
 def verify_command(signers: Path, reviewer: str, at: Instant, signature: Path) -> list[str]:
     """Give the command that checks a signature over standard input as of the instant `at`."""
-    time = dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).strftime("%Y%m%d%H%M%SZ")
     return [
         keygen_program(), "-Y", "verify", "-f", str(signers), "-I", reviewer, "-n", NAMESPACE,
-        f"-Overify-time={time}", "-s", str(signature),
+        f"-Overify-time={verify_time(at)}", "-s", str(signature),
     ]  # fmt: skip
+
+
+def verify_time(at: Instant) -> str:
+    """Write an instant as ssh-keygen's `verify-time` takes it (ssh-keygen(1))."""
+    return dt.datetime.fromtimestamp(at // 1_000_000, dt.UTC).strftime("%Y%m%d%H%M%SZ")
 
 
 def check_decision(signers: str, decision: SignedData, at: Instant) -> str:

@@ -127,6 +127,15 @@ class LogStore:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def newest_of(self, kinds: Sequence[str], before: int) -> bytes | None:
+        """Give the newest leaf of one of some types before an entry, or None."""
+        ends = " OR ".join("substr(leaf, -?) = ?" for _ in kinds)
+        row = self.database.execute(
+            f"SELECT leaf FROM entry WHERE seq < ? AND ({ends}) ORDER BY seq DESC LIMIT 1",  # noqa: S608 - only its length
+            [before, *(value for kind in kinds for value in _ending(kind))],
+        ).fetchone()
+        return row[0] if row else None
+
     def last_entry(self) -> Entry:
         """Give the newest entry; raises ValueError where there is none that can be read."""
         row = self.database.execute("SELECT leaf FROM entry ORDER BY seq DESC LIMIT 1").fetchone()

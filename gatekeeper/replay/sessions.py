@@ -9,16 +9,18 @@ import msgspec
 from gatekeeper.exchange import ExchangeId, Instant, Seq, SessionId
 from gatekeeper.journal import Entry, Reader
 from gatekeeper.journal.entries import DenyData, ExpireData, HoldData, RequestData, ResponseData
+from gatekeeper.journal.gen_ai import MODEL, tokens_used
+from gatekeeper.journal.index import Index
+from gatekeeper.journal.search import SessionRow, models_of, session_row, session_rows, sessions_named
 
-MODEL: Final = "gen_ai.request.model"
-"""OpenTelemetry GenAI semantic conventions."""
+_NONE: Final = "no session begins with {}"
 
 
 class SessionSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One session. Times are µs since 1970 UTC; `first` and `last` its entries.
 
     `calls`, `held`, `denied` count exchanges (denied: by a rule, for want of one, or by reviewers);
-    `masked` counts findings in requests and answers.
+    `masked` counts findings in requests and answers, `tokens` those that answers say were used, both ways.
     """
 
     session: SessionId
@@ -33,6 +35,7 @@ class SessionSummary(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     denied: int
     masked: int
+    tokens: int
     models: tuple[str, ...]
 
 
@@ -44,6 +47,7 @@ class _Sum:
     held: set[ExchangeId] = field(default_factory=set)
     denied: set[ExchangeId] = field(default_factory=set)
     masked: int = 0
+    tokens: int = 0
     models: dict[str, None] = field(default_factory=dict)
     request: RequestData | None = None
 
@@ -59,8 +63,42 @@ def find_session(found: Iterable[SessionSummary], prefix: str) -> SessionSummary
     if len(matching) == 1:
         return matching[0]
     many = f"{len(matching)} sessions begin with {prefix}; write more of the id"
-    msg = many if matching else f"no session begins with {prefix}"
+    msg = many if matching else _NONE.format(prefix)
     raise LookupError(msg)
+
+
+def sessions_from_index(index: Index, limit: int, before: Seq | None = None) -> list[SessionSummary]:
+    """Sum up the newest sessions by the index's word, in order of their last entries; `before` leads to older ones."""
+    return [from_row(index, row) for row in reversed(session_rows(index, limit, before))]
+
+
+def named_in_index(index: Index, prefix: str) -> SessionSummary:
+    """Give the one session whose id begins with `prefix`, by the index's word; raises LookupError as `find_session`."""
+    found = sessions_named(index, prefix.lower())
+    if len(found) != 1:
+        msg = f"several sessions begin with {prefix}; write more of the id" if found else _NONE.format(prefix)
+        raise LookupError(msg)
+    return from_row(index, session_row(index, found[0]))
+
+
+def from_row(index: Index, row: SessionRow) -> SessionSummary:
+    """Make a summary of a row of the index."""
+    return SessionSummary(
+        session=row.session,
+        issuer=row.issuer or "",
+        subject=row.subject or "",
+        workflow=row.workflow,
+        first=row.first,
+        last=row.last,
+        start=row.began,
+        end=row.ended,
+        calls=row.calls,
+        held=row.held,
+        denied=row.denied,
+        masked=row.found,
+        tokens=row.tokens,
+        models=models_of(index, row.session),
+    )
 
 
 def summarise(entries: Iterable[Entry]) -> list[SessionSummary]:
@@ -94,6 +132,7 @@ def _count(total: _Sum, entry: Entry) -> None:
             total.denied.add(entry.exchange)
         case ResponseData() as data:
             total.masked += sum(data.findings.values())
+            total.tokens += tokens_used(data.gen_ai)
         case _:
             pass
 
@@ -113,5 +152,6 @@ def _summary(session: SessionId, total: _Sum) -> SessionSummary:
         held=len(total.held),
         denied=len(total.denied),
         masked=total.masked,
+        tokens=total.tokens,
         models=tuple(total.models),
     )

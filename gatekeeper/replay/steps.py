@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
-from gatekeeper.exchange import ExchangeId, Instant, SessionId
+from gatekeeper.exchange import ExchangeId, Instant
 from gatekeeper.journal import Entry, Reader, Recorded
 from gatekeeper.journal.entries import (
     AbandonData,
@@ -38,6 +39,7 @@ from gatekeeper.journal.entries import (
     TruncatedData,
     WithdrawData,
 )
+from gatekeeper.replay.sessions import SessionSummary
 
 
 class StepKind(enum.Enum):
@@ -114,27 +116,24 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     damaged: bool = False
 
 
-def session_steps(reader: Reader, session: SessionId) -> Iterator[Step]:
-    """Give the steps of one session, with the decisions on what it held, also those that came after its end."""
-    return _steps(reader, _of_session(reader.entries(0, reader.size), session))
-
-
-def range_steps(reader: Reader, first: int, last: int) -> Iterator[Step]:
-    """Give the steps of the entries from `first` to `last`, both included, whatever they belong to."""
-    return _steps(reader, reader.entries(first, min(last + 1, reader.size)))
-
-
-def _of_session(entries: Iterable[Entry], session: SessionId) -> Iterator[Entry]:
+def entries_of_session(reader: Reader, summary: SessionSummary) -> Iterator[Entry]:
+    """Give a session's entries in order, with the decisions on what it held, also those that came after its end."""
     approvals: set[str] = set()
-    for entry in entries:
+    waiting: dict[str, Instant] = {}
+    for entry in reader.entries(summary.first, reader.size):
+        if entry.seq > summary.last and all(expires < entry.time for expires in waiting.values()):
+            return
         match entry.data:
             case DecisionData(approval=approval):
                 if approval in approvals:
                     yield entry
-            case HoldData(approval=approval) if entry.session == session:
+            case HoldData(approval=approval, expires=expires) if entry.session == summary.session:
                 approvals.add(approval)
+                waiting[approval] = Instant(expires)
                 yield entry
-            case _ if entry.session == session:
+            case _ if entry.session == summary.session:
+                if isinstance(entry.data, ReleaseData | DenyData | ExpireData) and entry.data.approval is not UNSET:
+                    waiting.pop(entry.data.approval, None)
                 yield entry
 
 
@@ -168,7 +167,8 @@ class _Calls:
             self._begun.pop(entry.exchange, None)
 
 
-def _steps(reader: Reader, entries: Iterable[Entry]) -> Iterator[Step]:
+def steps(reader: Reader, entries: Iterable[Entry]) -> Iterator[Step]:
+    """Give the steps of entries, in their order."""
     calls = _Calls()
     start: Instant | None = None
     for entry in entries:

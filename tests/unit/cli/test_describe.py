@@ -6,7 +6,7 @@ from journals import request, response
 
 from gatekeeper.cli.describe import sentence, stated, subject_sentence, verdict_sentence
 from gatekeeper.cli.facts import entry_lines
-from gatekeeper.cli.timeline import step_lines
+from gatekeeper.cli.replay.timeline import step_lines
 from gatekeeper.exchange import Digest, Instant, Seq
 from gatekeeper.journal import (
     AbandonData,

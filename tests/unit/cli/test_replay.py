@@ -30,22 +30,45 @@ def recorded(folder: Path, story: Path) -> Path:
 @pytest.mark.usefixtures("recorded")
 def test_sessions_are_listed(run: Run) -> None:
     head, *lines = run("replay", "list").stdout.splitlines()
-    assert head.split() == ["SESSION", "SUBJECT", "BEGAN", "TOOK", "CALLS", "HELD", "DENIED", "MASKED", "MODELS"]
-    assert lines[0].split() == ["5e5e5e5e5e5e", "bot", "2027-01-15", "08:00:00Z", "0.100s", "3", "1", "1", "3", "m"]
+    assert head.split() == [
+        "SESSION",
+        "SUBJECT",
+        "BEGAN",
+        "TOOK",
+        "CALLS",
+        "HELD",
+        "DENIED",
+        "MASKED",
+        "TOKENS",
+        "MODELS",
+    ]
+    assert lines[0].split() == [
+        "5e5e5e5e5e5e",
+        "bot",
+        "2027-01-15",
+        "08:00:00Z",
+        "0.100s",
+        "3",
+        "1",
+        "1",
+        "3",
+        "-",
+        "m",
+    ]
     assert json.loads(run("replay", "list", "--json").stdout)[1]["session"] == OTHER_SESSION
 
 
 def test_no_session_yet_is_said(run: Run, recorded: Path) -> None:
     shutil.rmtree(recorded / "data")
     write_journal(recorded / "data", [])
-    assert run("replay", "list").stdout == "No session is recorded yet.\n"
+    assert run("replay", "list").stdout == "No such session is recorded.\n"
     assert run("replay", "list", "--json").stdout == "[]\n"
 
 
 @pytest.mark.usefixtures("recorded")
 def test_it_says_first_whether_the_journal_verifies(run: Run) -> None:
     lines = run("replay", "show", "5e").stdout.splitlines()
-    assert lines[0] == "journal  verified: 15 entries"
+    assert lines[0] == "journal  verified: 18 entries"  # the reading itself is on record
     assert lines[1].startswith("warning  the key was the folder's own: ")
     assert "3 calls, 1 held, 1 denied, 3 masked" in lines[4]
 

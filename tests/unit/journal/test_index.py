@@ -16,7 +16,7 @@ from gatekeeper.journal import Content, Draft, EraseData, Reader
 from gatekeeper.journal import indexing as module
 from gatekeeper.journal.index import Index, forget
 from gatekeeper.journal.indexing import bring_up_to_date
-from gatekeeper.journal.search import Query, match_expression, search, sessions, sessions_named
+from gatekeeper.journal.search import Query, match_expression, search, session_rows, sessions_named
 
 CANARY = "xyzzycanary"
 
@@ -121,11 +121,11 @@ def test_a_text_without_a_word_is_refused(text: str) -> None:
 
 
 def test_sessions_are_summed_up(index: Index) -> None:
-    newest, older = sessions(index, 5)
+    newest, older = session_rows(index, 5)
     assert (newest.session, newest.calls, newest.first, newest.last) == (OTHER_SESSION, 1, 12, 13)
     assert (older.session, older.calls, older.held, older.denied, older.found) == (SESSION, 3, 1, 1, 3)
-    assert sessions(index, 5, before=newest.last) == [older]
-    assert sessions(index, 5, subject="nobody") == []
+    assert session_rows(index, 5, before=newest.last) == [older]
+    assert session_rows(index, 5, subject="nobody") == []
     assert sessions_named(index, SESSION[:4]) == [SESSION]
 
 

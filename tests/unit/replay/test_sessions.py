@@ -39,6 +39,7 @@ def test_a_session_is_summed_up(story: Path) -> None:
         held=1,
         denied=1,
         masked=3,
+        tokens=0,
         models=("m",),
     )
 

@@ -21,9 +21,10 @@ from recorded import (
 )
 from reviewing import ALICE
 
+from gatekeeper.exchange import SessionId
 from gatekeeper.journal import AbandonData, DecisionData, Draft, Reader, VerdictData
 from gatekeeper.journal.leaf import KINDS as ENTRY_KINDS
-from gatekeeper.replay import Step, StepKind, range_steps, session_steps
+from gatekeeper.replay import Step, StepKind, entries_of_session, find_session, sessions, steps
 from gatekeeper.replay.steps import KINDS
 
 
@@ -38,6 +39,14 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reader(story: Path) -> Iterator[Reader]:
     with Reader(story / "journal", story / "keys") as reader:
         yield reader
+
+
+def session_steps(reader: Reader, session: SessionId) -> Iterator[Step]:
+    return steps(reader, entries_of_session(reader, find_session(sessions(reader), session)))
+
+
+def range_steps(reader: Reader, first: int, last: int) -> Iterator[Step]:
+    return steps(reader, reader.entries(first, last + 1))
 
 
 def kinds(steps: list[Step]) -> list[str]:
@@ -136,9 +145,3 @@ def test_a_range_has_all_that_stands_in_it_both_ends_included(
     reader: Reader, first: int, last: int, expected: list[str]
 ) -> None:
     assert kinds(list(range_steps(reader, first, last))) == expected
-
-
-def test_an_empty_session_has_no_steps(tmp_path: Path) -> None:
-    write_journal(tmp_path, [])
-    with Reader(tmp_path / "journal", None) as reader:
-        assert list(session_steps(reader, SESSION)) == []

@@ -40,9 +40,7 @@ COLOURS: Final = {
 
 def step_lines(step: Step, extent: Extent) -> Iterator[str]:
     """Give the lines of one step. `‖` marks one that other calls ran beside; a request names them."""
-    call = f"#{step.call}{'‖' if step.beside else ''}" if step.call else ""
-    head = f"{show_offset(step.at):>{TIME_WIDTH}} {call:<{CALL_WIDTH}}"
-    text = _text(step)
+    head, text = step_head(step), step_text(step)
     colour = COLOURS.get(step.kind)
     yield f"{click.style(head, dim=True)} {click.style(text, fg=colour) if colour else text}"
     if step.kind is StepKind.REQUEST and isinstance(step.entry.data, RequestData):
@@ -51,7 +49,14 @@ def step_lines(step: Step, extent: Extent) -> Iterator[str]:
         yield from _body(step, extent)
 
 
-def _text(step: Step) -> str:
+def step_head(step: Step) -> str:
+    """Say when it was, and of which call."""
+    call = f"#{step.call}{'‖' if step.beside else ''}" if step.call else ""
+    return f"{show_offset(step.at):>{TIME_WIDTH}} {call:<{CALL_WIDTH}}"
+
+
+def step_text(step: Step) -> str:
+    """Say in a line what happened."""
     data = step.entry.data
     if step.kind is StepKind.VERDICT and isinstance(data, RequestData):
         return f"  {verdict_sentence(data.verdict)}"
