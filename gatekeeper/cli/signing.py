@@ -22,14 +22,14 @@ class Signer(msgspec.Struct, frozen=True):
     public: str
     comment: str
 
-    def sign(self, data: bytes) -> str:
+    def sign(self, data: bytes, namespace: str = NAMESPACE) -> str:
         """Make an SSHSIG; asks for a passphrase or a touch where the key wants it. Problem if it doesn't come."""
         if self.private is not None:
-            return _sign(data, "-f", str(self.private))
+            return _sign(data, namespace, "-f", str(self.private))
         with tempfile.NamedTemporaryFile("w", prefix="gatekeeper-", suffix=".pub") as public:
             public.write(f"{self.public}\n")
             public.flush()
-            return _sign(data, "-U", "-f", public.name)
+            return _sign(data, namespace, "-U", "-f", public.name)
 
 
 def from_file(path: Path) -> Signer:
@@ -75,11 +75,11 @@ def _comment(public: str) -> str:
     return fields[2].strip() if len(fields) > 2 else ""  # noqa: PLR2004 - type, key, comment
 
 
-def _sign(data: bytes, *key: str) -> str:
+def _sign(data: bytes, namespace: str, *key: str) -> str:
     try:
         # Its prompts for a passphrase or a touch go to the terminal, so stderr is left alone.
         done = subprocess.run(  # noqa: S603 - no shell; arguments are the user's own
-            ["ssh-keygen", "-q", "-Y", "sign", *key, "-n", NAMESPACE],  # noqa: S607 - the user's own
+            ["ssh-keygen", "-q", "-Y", "sign", *key, "-n", namespace],  # noqa: S607 - the user's own
             input=data,
             stdout=subprocess.PIPE,
             check=False,
