@@ -1,6 +1,7 @@
 """The parts of the domain that the hooks call, opened once from the configuration."""
 
 import os
+import sqlite3
 from dataclasses import dataclass, replace
 
 import tomli_w
@@ -11,8 +12,8 @@ from gatekeeper.approvals.lifecycle import CLOCK_SKEW
 from gatekeeper.config import Config, ConfigError, hide_secrets
 from gatekeeper.credentials import Vault
 from gatekeeper.exchange import Clock, DigestKey, Instant, now
-from gatekeeper.identity import SessionWindows, Verifier
-from gatekeeper.journal import Journal, Opening, RefusalLog
+from gatekeeper.identity import Locks, SessionWindows, Verifier
+from gatekeeper.journal import Journal, JournalDown, Opening, RefusalLog, read_admin
 from gatekeeper.masking import Masker
 from gatekeeper.policy import Policy
 
@@ -23,6 +24,7 @@ class Parts:
 
     config: Config
     verifier: Verifier
+    locks: Locks
     windows: SessionWindows
     policy: Policy
     masker: Masker
@@ -42,7 +44,7 @@ class Parts:
 async def open_parts(config: Config, clock: Clock = now) -> Parts:
     """Open what the configuration names; raises ConfigError or JournalDown, each one line."""
     # What can be wrong in a configuration is looked at before the journal begins a run.
-    verifier = _open_verifier(config, clock)
+    verifier = open_verifier(config, clock)
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
     opening = opening_of(config)
@@ -51,6 +53,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
         return Parts(
             config=config,
             verifier=verifier,
+            locks=read_locks(config),
             windows=SessionWindows(),
             policy=policy,
             masker=Masker(config.masking, journal.digest_key),
@@ -66,29 +69,39 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
         raise
 
 
+def read_locks(config: Config) -> Locks:
+    """Give the locks that the journal says are in force; raises JournalDown, since nobody may pass unlocked."""
+    try:
+        return Locks.replay(read_admin(config.journal.folder))
+    except (OSError, ValueError, sqlite3.Error) as error:
+        msg = f"{config.journal.folder}: who is locked out can't be read: {error}"
+        raise JournalDown(msg) from error
+
+
 def renew(parts: Parts, config: Config) -> Parts:
     """Make anew what a reload of the configuration changes; the rest lives as long as the run. Raises ConfigError.
 
     Issuers that have not changed keep the keys that they gave, so that a reload needs none of them to be up.
     """
-    same = config.identity == parts.config.identity
     return replace(
         parts,
         config=config,
-        verifier=parts.verifier if same else _open_verifier(config, parts.clock),
+        verifier=open_verifier(config, parts.clock, parts.verifier),
         policy=Policy(config.rules, config.egress.ports),
         masker=Masker(config.masking, parts.digest_key),
         vault=Vault.load(config.credentials, os.environ, parts.digest_key),
     )
 
 
-def _open_verifier(config: Config, clock: Clock) -> Verifier:
+def open_verifier(config: Config, clock: Clock, earlier: Verifier | None = None) -> Verifier:
+    """Open the issuers' keys; those that `earlier` has are kept. Raises ConfigError."""
     embedded = config.embedded_issuer
     return Verifier.load(
         config.identity,
         upstream_ca=config.proxy.upstream_ca,
         embedded=embedded.issuer if embedded is not None else None,
         clock=clock,
+        earlier=earlier,
     )
 
 

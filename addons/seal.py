@@ -20,7 +20,8 @@ from addons.record import digest_of, masked_scalars
 from addons.state import Passage, passage_of, tunnel_of
 from gatekeeper.config import Action
 from gatekeeper.egress import PINNED, AddressRefused, Pin, Unresolvable, resolve
-from gatekeeper.exchange import Exchange, Message, Phase, Reason, Refusal, count_findings, established
+from gatekeeper.exchange import Exchange, Message, Phase, Reason, Refusal, Subject, count_findings, established
+from gatekeeper.identity import IdentityError
 from gatekeeper.journal import Content, Draft, ErrorData, ResponseData, TimingData, UpstreamData
 
 
@@ -35,6 +36,7 @@ class Seal:
     @on_request
     async def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
         self._demand_proof(flow, exchange)
+        self._demand_unlocked(established(exchange.subject))
         target, tunnel = established(exchange.target), tunnel_of(flow.client_conn)
         address = target.host, target.port
         if address not in tunnel.pins:
@@ -60,6 +62,13 @@ class Seal:
         if not proved:
             message = "Gatekeeper: this call lacks proof that it may go, so it was not let through."
             raise Refused(Refusal(status=403, reason=Reason.NO_PROOF, message=message))
+
+    def _demand_unlocked(self, subject: Subject) -> None:
+        """Refuse who was locked out since it was identified: a hold may have waited for hours."""
+        try:
+            self.parts.locks.check(subject)
+        except IdentityError as error:
+            raise Refused(Refusal(status=403, reason=error.reason, message=f"Gatekeeper: {error}")) from error
 
     async def _resolve(self, host: str, port: int) -> tuple[Pin, ...]:
         networks = self.parts.config.egress.private_networks

@@ -10,7 +10,7 @@ from mitmproxy.http import HTTPFlow
 from addons.stream import AnswerStream
 from gatekeeper.egress import Pin
 from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, Subject
-from gatekeeper.identity import Credential
+from gatekeeper.identity import ClientCertificate, Credential
 from gatekeeper.masking import Book, Inspected
 
 
@@ -33,6 +33,7 @@ class Tunnel:
 
     connect: tuple[str, int] | None = None
     credential: Credential | None = None
+    certificate: ClientCertificate | None = None
     subject: Subject | None = None
     claimed: str | None = None
     sni: str | None = None

@@ -11,6 +11,7 @@ import msgspec
 from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.visible import visible
+from gatekeeper.gateway.lock_views import LockAsked, LockDone, LockView
 
 if TYPE_CHECKING:
     import httpx
@@ -81,6 +82,19 @@ class AdminClient:
         """Send a signed decision."""
         sent = {"statement": statement.decode(), "signature": signature}
         return self._ask("POST", f"/v1/approvals/{quote(approval, safe='')}/decisions", DecisionOutcome, sent)
+
+    def locks(self) -> tuple[LockView, ...]:
+        """List who is locked out."""
+        return self._ask("GET", "/v1/locks", tuple[LockView, ...])
+
+    def lock(self, kind: str, value: str, issuer: str, reason: str) -> LockDone:
+        """Lock out."""
+        return self._ask("POST", "/v1/locks", LockDone, LockAsked(kind=kind, value=value, issuer=issuer, reason=reason))
+
+    def unlock(self, kind: str, value: str, issuer: str, reason: str) -> LockDone:
+        """Take a lock off."""
+        asked = LockAsked(kind=kind, value=value, issuer=issuer, reason=reason)
+        return self._ask("POST", "/v1/unlocks", LockDone, asked)
 
     def _ask[T](self, method: str, path: str, kind: type[T], sent: object = None) -> T:
         answer = self._send(method, path, sent)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from gatekeeper.cli.exchange import exchange
 from gatekeeper.cli.options import Duration, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_pairs
 from gatekeeper.cli.problem import Problem
@@ -94,6 +95,9 @@ def load_verifier(config: "Config") -> "Verifier":
         upstream_ca=config.proxy.upstream_ca,
         embedded=embedded.issuer if embedded is not None else None,
     )
+
+
+identity.add_command(exchange)
 
 
 def load_issuer(config: "Config") -> tuple["EmbeddedIssuer", "IssuerConfig"]:

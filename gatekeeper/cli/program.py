@@ -24,6 +24,8 @@ COMMANDS: Final[Places] = {
     "config": ("config", "config", "Look at the configuration."),
     "identity": ("identity", "identity", "Issue and check tokens."),
     "policy": ("policy", "policy", "Ask which rule decides."),
+    "lock": ("lock", "lock", "Lock out, at once: a subject, a workflow, a token, a key, or all."),
+    "unlock": ("lock", "unlock", "Take a lock off."),
     "approvals": ("approvals", "approvals", "Decide on held calls."),
     "mask": ("mask", "mask", "Mask text from standard input."),
     "journal": ("journal", "journal", "List, show and verify the journal."),

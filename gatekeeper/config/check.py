@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from gatekeeper.config.issuers import caller_problems, issuer_problems
-from gatekeeper.config.model import Action, Config, OperatorConfig, OperatorName, RequireConfig, RuleConfig
+from gatekeeper.config.model import Action, ClientTls, Config, OperatorConfig, OperatorName, RequireConfig, RuleConfig
 from gatekeeper.config.quorum import can_seat
 
 HIGHEST_PORT: Final = 65535
@@ -66,10 +66,17 @@ def _listeners(config: Config) -> Iterator[Problem]:
         listen_address(config.proxy.listen)
     except ValueError as error:
         yield "proxy.listen", str(error)
+    if (config.proxy.client_certificates is ClientTls.OFF) != (not config.proxy.client_ca):
+        yield "proxy.client_ca", "goes with client_certificates: both or neither"
     if config.proxy.workers != 1:
         yield "proxy.workers", "this version runs one process; take it out or set 1"
     if not config.admin.listen.startswith("unix:"):
-        yield "admin.listen", "this version listens on a Unix socket only: unix:PATH"
+        yield "admin.listen", "this version listens on a Unix socket only: unix:PATH; see token_listen for tokens"
+    if config.admin.token_listen:
+        try:
+            listen_address(config.admin.token_listen)
+        except ValueError as error:
+            yield "admin.token_listen", str(error)
 
 
 def _egress(config: Config) -> Iterator[Problem]:

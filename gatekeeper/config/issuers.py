@@ -6,7 +6,17 @@ from urllib.parse import urlsplit
 
 from msgspec import UNSET
 
-from gatekeeper.config.model import Action, ClaimMapping, Config, IssuerConfig, Profile, RuleConfig
+from gatekeeper.config.model import (
+    JWKS_NAME,
+    Action,
+    ClaimMapping,
+    ClientTls,
+    Config,
+    ExchangeConfig,
+    IssuerConfig,
+    Profile,
+    RuleConfig,
+)
 
 # Asymmetric only: with a symmetric algorithm whoever can check a token can make one (RFC 8725 §3.1).
 ASYMMETRIC: Final = frozenset(
@@ -20,6 +30,11 @@ SHARED: Final = {
     Profile.GOOGLE: ("sub", "email", "/google/compute_engine/project_number", "/google/compute_engine/project_id"),
 }
 SPIFFE: Final = "spiffe://"
+MEND: Final = "say which one's are meant: issuers = [...]"
+SHORTEST_TRADED: Final = 300
+LONGEST_TRADED: Final = 900
+"""Seconds that a token from `/token` lives."""
+
 BETWEEN: Final = "|"
 """Between issuer and `sub` where a rule names both."""
 
@@ -35,37 +50,71 @@ def issuer_problems(config: Config) -> Iterator[Problem]:
         if issuer.issuer in names:
             yield f"{key}.issuer", "is named twice"
         names.add(issuer.issuer)
+    for number, exchange in enumerate(config.identity.exchange):
+        yield from _callers(f"identity.exchange[{number}]", exchange, config)
+        if not exchange.workflows:
+            yield f"identity.exchange[{number}].workflows", "names none; a token is traded for one workflow"
+    if not SHORTEST_TRADED <= config.identity.exchange_life <= LONGEST_TRADED:
+        yield "identity.exchange_life", "a traded token lives from 5m to 15m"
+    if config.identity.exchange and config.embedded_issuer is None:
+        yield "identity.exchange", f"traded tokens are the embedded issuer's, whose jwks is {config.data / JWKS_NAME}"
 
 
 def caller_problems(number: int, rule: RuleConfig, config: Config) -> Iterator[Problem]:
     """Give what is wrong with a rule's words about who calls."""
-    key, issuers = f"rules[{number}]", config.identity.issuers
-    known = {issuer.issuer for issuer in issuers}
+    denies = rule.action is Action.DENY
+    yield from _callers(f"rules[{number}]", rule, config, harmless=denies)
+    if not denies and not rule.issuers:
+        yield from ((f"rules[{number}].{part}", problem) for part, problem in _any_workflow(rule, config))
+
+
+def _callers(
+    key: str, rule: RuleConfig | ExchangeConfig, config: Config, *, harmless: bool = False
+) -> Iterator[Problem]:
+    """Look at issuers, subjects and groups; `harmless`: to match more than was meant does no harm."""
+    known = set(_names(config))
     for at, name in enumerate(rule.issuers):
-        if name not in known:
+        if name not in known and not _of_certificates(name, config):
             yield f"{key}.issuers[{at}]", f"{name!r} is not among [[identity.issuers]]"
     for at, subject in enumerate(rule.subjects):
         issuer, _, _ = subject.partition(BETWEEN)
-        if "://" in issuer and BETWEEN in subject and issuer not in known:
+        if is_qualified(subject) and issuer not in known and not _of_certificates(issuer, config):
             yield f"{key}.subjects[{at}]", f"{issuer!r} is not among [[identity.issuers]]"
-    if rule.action is not Action.DENY and not rule.issuers:
+    if not harmless and not rule.issuers:
         yield from ((f"{key}.{part}", problem) for part, problem in _anybody(rule, config))
 
 
-def _anybody(rule: RuleConfig, config: Config) -> Iterator[Problem]:
+def _any_workflow(rule: RuleConfig, config: Config) -> Iterator[Problem]:
+    saying = [issuer.issuer for issuer in config.identity.issuers if _says(issuer, "workflows", config)]
+    if rule.workflows and len(saying) > 1:
+        yield "workflows", f"each of {len(saying)} issuers could say so of its tokens; {MEND}"
+
+
+def _anybody(rule: RuleConfig | ExchangeConfig, config: Config) -> Iterator[Problem]:
     """Find what any issuer could say of its tokens, and so get what was meant for another's."""
-    issuers = config.identity.issuers
-    mend = "say which one's are meant: issuers = [...]"
+    issuers, names = config.identity.issuers, _names(config)
     for at, subject in enumerate(rule.subjects):
-        if len(issuers) > 1 and not is_qualified(subject):
+        if len(names) > 1 and not is_qualified(subject):
             yield (
                 f"subjects[{at}]",
-                f'{subject!r}: each of {len(issuers)} issuers could name a subject so; {mend}, or "ISSUER|SUB"',
+                f'{subject!r}: each of {len(names)} issuers could name a subject so; {MEND}, or "ISSUER|SUB"',
             )
-    for part, wanted in (("groups", rule.groups), ("workflows", rule.workflows)):
-        saying = [issuer.issuer for issuer in issuers if _says(issuer, part, config)]
-        if wanted and len(saying) > 1:
-            yield part, f"each of {len(saying)} issuers could say so of its tokens; {mend}"
+    saying = [issuer.issuer for issuer in issuers if _says(issuer, "groups", config)]
+    if rule.groups and len(saying) > 1:
+        yield "groups", f"each of {len(saying)} issuers could say so of its tokens; {MEND}"
+
+
+def _names(config: Config) -> tuple[str, ...]:
+    """Give all who can say who somebody is: the issuers, and where clients show certificates, their CA."""
+    names = [issuer.issuer for issuer in config.identity.issuers]
+    if config.proxy.client_certificates is not ClientTls.OFF:
+        names.append(config.identity.certificate_issuer)
+    return tuple(names)
+
+
+def _of_certificates(name: str, config: Config) -> bool:
+    """Whether it is a trust domain, of which a client certificate may be."""
+    return name.startswith(SPIFFE) and config.proxy.client_certificates is not ClientTls.OFF
 
 
 def is_qualified(subject: str) -> bool:

@@ -149,6 +149,7 @@ def _resolve(config: Config, folder: Path) -> Config:
             config.proxy,
             certs=folder / config.proxy.certs,
             upstream_ca=_below(folder, config.proxy.upstream_ca),
+            client_ca=_below(folder, config.proxy.client_ca),
         ),
         admin=replace(config.admin, listen=listen),
         identity=replace(

@@ -9,6 +9,9 @@ from msgspec import UNSET, UnsetType
 
 from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
 
+JWKS_NAME: Final = "issuer.jwks.json"
+"""The embedded issuer's key set, in the data folder."""
+
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 
@@ -51,6 +54,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of the file: frozen, and closed to unknown keys."""
 
 
+class ClientTls(enum.Enum):
+    """Whether clients speak TLS to the proxy port itself, and show a certificate."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class ProxyConfig(Section, frozen=True, kw_only=True):
     """`[proxy]`: the listener and its limits."""
 
@@ -63,6 +74,8 @@ class ProxyConfig(Section, frozen=True, kw_only=True):
     max_held: ByteSize = ByteSize(256 * MIB)
     certs: Path = Path("certs")
     upstream_ca: str = ""
+    client_certificates: ClientTls = ClientTls.OFF
+    client_ca: str = ""
 
 
 class AdminConfig(Section, frozen=True, kw_only=True):
@@ -70,6 +83,8 @@ class AdminConfig(Section, frozen=True, kw_only=True):
 
     listen: str = "unix:run/gatekeeper.sock"
     group: str = ""
+    token_listen: str = ""
+    token_names: tuple[str, ...] = ()
 
 
 class EgressConfig(Section, frozen=True, kw_only=True):
@@ -131,6 +146,19 @@ class IssuerConfig(Section, frozen=True, kw_only=True):
 EMBEDDED_ISSUER: Final = IssuerConfig(issuer="https://gatekeeper.local", jwks="data/issuer.jwks.json")
 
 
+class ExchangeConfig(Section, frozen=True, kw_only=True):
+    """`[[identity.exchange]]`: whose tokens are traded at `/token`, and for which workflows. Empty lists: anybody."""
+
+    workflows: tuple[str, ...]
+    issuers: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+
+
+CERTIFICATE_ISSUER: Final = "x509://clients"
+
+
 class IdentityConfig(Section, frozen=True, kw_only=True):
     """`[identity]`: how a caller proves who it is."""
 
@@ -140,6 +168,9 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     stale_keys: Seconds = Seconds(86400)
     issuers: tuple[IssuerConfig, ...] = (EMBEDDED_ISSUER,)
     claims: ClaimsConfig = ClaimsConfig()
+    certificate_issuer: str = CERTIFICATE_ISSUER
+    exchange: tuple[ExchangeConfig, ...] = ()
+    exchange_life: Seconds = Seconds(600)
 
 
 class RequireConfig(Section, frozen=True, kw_only=True):
@@ -261,7 +292,7 @@ class Config(Section, frozen=True, kw_only=True):
     @property
     def embedded_issuer(self) -> IssuerConfig | None:
         """The issuer whose keys the gateway makes itself: the one whose key set stands in the data folder."""
-        own = str(self.data / "issuer.jwks.json")
+        own = str(self.data / JWKS_NAME)
         return next((issuer for issuer in self.identity.issuers if issuer.jwks == own), None)
 
     @property

@@ -15,8 +15,11 @@ class Reason(enum.Enum):
     EXPIRED_TOKEN = "expired-token"  # noqa: S105 - a reason, no secret
     UNKNOWN_ISSUER = "unknown-issuer"
     ISSUER_UNAVAILABLE = "issuer-unavailable"
+    NO_CERTIFICATE = "no-certificate"
+    BAD_CERTIFICATE = "bad-certificate"
     REVOKED = "revoked"
     LOCKED = "locked"
+    NO_TRADE = "no-trade"
     # target and message form
     MALFORMED = "malformed"
     NAMES_DIFFER = "names-differ"

@@ -17,10 +17,11 @@ class Party(msgspec.Struct, frozen=True):
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A workload that proved who it is: the claims of its verified token.
 
-    `token` is the SHA-256 hex of the token, `jti` its id where it has one, `expires` its `exp`, `key` the
-    issuer of the key that signed it and its `kid`. `actors` act for the subject, the nearest first (RFC 8693
-    §4.1). `facts` are what else is recorded of it: a pod, a repository's id. `bound` is the thumbprint of the
-    certificate that must come with the token (RFC 8705 §3.1).
+    `token` is the SHA-256 hex of the token, `jti` its id where it has one, `expires` its `exp`. `actors` act for
+    the subject, the nearest first; `may_act` is who alone may begin to (RFC 8693 §4.1, §4.4). `keys` are what it
+    was signed with: an issuer, and the name of its key. `earlier` are ids and fingerprints of tokens that it was
+    traded for, whose keys stand among `keys`. `facts` are what else is recorded of it: a pod, a repository's id.
+    `bound` is the thumbprint of the certificate that must come with the token (RFC 8705 §3.1).
     """
 
     iss: str
@@ -30,8 +31,10 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     jti: str | None = None
     expires: Instant
-    key: Party | None = None
+    keys: tuple[Party, ...] = ()
+    earlier: tuple[str, ...] = ()
     actors: tuple[Party, ...] = ()
+    may_act: Party | None = None
     facts: tuple[tuple[str, str], ...] = ()
     bound: str | None = None
 

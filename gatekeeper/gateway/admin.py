@@ -76,7 +76,7 @@ async def serve_admin(app: Starlette, socket: Path, group: str | None = None) ->
 class AdminServer:
     """A running admin socket."""
 
-    def __init__(self, server: "_Server", task: asyncio.Task[None], socket: Path, inode: int) -> None:
+    def __init__(self, server: "QuietServer", task: asyncio.Task[None], socket: Path, inode: int) -> None:
         self._server = server
         self._task = task
         self._socket = socket
@@ -95,7 +95,7 @@ class AdminServer:
             server_header=False,
             timeout_graceful_shutdown=LONGEST_STOP,
         )
-        server = _Server(config)
+        server = QuietServer(config)
         task = asyncio.create_task(server.serve(sockets=[listening]))
         await server.ready.wait()
         return cls(server, task, socket, inode)
@@ -109,7 +109,9 @@ class AdminServer:
                 self._socket.unlink()
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
+    """Uvicorn without signals, and with a word when it answers."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()

@@ -23,6 +23,7 @@ from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.flow import Flow
 from mitmproxy.proxy import commands, events, layer, mode_servers, server
 from mitmproxy.proxy.layers.http import HttpStream
+from mitmproxy.proxy.layers.tls import ClientTLSLayer
 
 from addons.guard import abort
 from gatekeeper.gateway.replace import replace
@@ -237,7 +238,10 @@ class Arrivals(asyncio.Protocol):
 
 
 def _in_tunnel(asked: layer.NextLayer) -> bool:
-    return asked.layer is not None and any(isinstance(around, HttpStream) for around in asked.context.layers)
+    """Whether a tunnel stands right on the connection: TLS around it (`HTTPS_PROXY=https://…`) is not passed by."""
+    around = asked.context.layers
+    wrapped = len(around) > 1 and isinstance(around[1], ClientTLSLayer)
+    return asked.layer is not None and not wrapped and any(isinstance(one, HttpStream) for one in around)
 
 
 def install() -> None:

@@ -13,6 +13,7 @@ from mitmproxy.connection import Client
 from mitmproxy.master import Master
 from mitmproxy.proxy import context
 from mitmproxy.utils import asyncio_utils
+from starlette.routing import Route
 
 from addons.chain import Chain, build_chain
 from addons.guard import abort, submit_refusal
@@ -25,10 +26,15 @@ from gatekeeper.exchange import Reason
 from gatekeeper.gateway import connection, http1, streams, tls
 from gatekeeper.gateway.admin import Health, create_admin, serve_admin
 from gatekeeper.gateway.authority import load_authority, upstream_roots
+from gatekeeper.gateway.fresh_keys import keep_fresh
 from gatekeeper.gateway.journal_api import JournalApi
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
+from gatekeeper.gateway.lock_api import LockApi
+from gatekeeper.gateway.locksmith import Locksmith
 from gatekeeper.gateway.reload import Force, Reload
 from gatekeeper.gateway.sweep import sweep
+from gatekeeper.gateway.token_api import TokenApi
+from gatekeeper.gateway.token_listener import TokenListener, server_context, token_app
 from gatekeeper.masking import mask_text
 
 logger = logging.getLogger(__name__)
@@ -76,16 +82,20 @@ class Gateway:
         streams.install(int(self.parts.config.proxy.body_limit))
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config
-            api = JournalApi(self.parts.journal, self._masked)
-            app = create_admin(self.parts.desk, self._health, self._sensitive, api.routes())
+            journal = JournalApi(self.parts.journal, self._masked).routes()
+            tokens = TokenApi(lambda: self.reload.parts).routes()
+            locks = LockApi(Locksmith(self.parts, self._clients), self._sensitive).routes()
+            app = create_admin(self.parts.desk, self._health, self._sensitive, [*journal, *tokens, *locks])
             admin = await serve_admin(app, config.admin_socket, config.admin.group or None)
+            listener: TokenListener | None = None
             try:
+                listener = await self._serve_tokens(tokens)
                 host, port = await self._listen()
                 self.listening = True
                 await self.master.running()
                 await self.parts.verifier.warm()
                 sweeping = loop.create_task(sweep(self._clients, limits, self._cut))
-                refreshing = loop.create_task(self.parts.verifier.keep_fresh())
+                refreshing = loop.create_task(keep_fresh(lambda: self.reload.parts))
                 ready(host, port)
                 await self.stopping.wait()
                 sweeping.cancel()
@@ -94,6 +104,22 @@ class Gateway:
                 self.listening = False
                 await self._stop()
                 await admin.stop()
+                if listener is not None:
+                    await listener.stop()
+
+    async def _serve_tokens(self, routes: list[Route]) -> TokenListener | None:
+        """Open `admin.token_listen`, where there is one; raises CannotServe."""
+        config = self.parts.config
+        if not config.admin.token_listen:
+            return None
+        context = server_context(*load_authority(config), config.admin.token_names, config.keys)
+        app = token_app(routes, lambda: self.parts.journal.failed is None)
+        try:
+            return await TokenListener.start(app, listen_address(config.admin.token_listen), context)
+        except OSError as error:
+            why = _LISTEN_PROBLEMS.get(error.errno or 0, "can't be listened on")
+            msg = f"admin.token_listen: {config.admin.token_listen}: {why}"
+            raise CannotServe(msg) from error
 
     def _hang_up(self) -> None:
         task = asyncio.get_running_loop().create_task(self.reload("SIGHUP"))
@@ -106,7 +132,12 @@ class Gateway:
         master = Master(options.Options())
         key, certificate = load_authority(config)
         self.proxyserver = Proxyserver()
-        master.addons.add(self.proxyserver, InspectedLayers(), GatewayTls(key, certificate), self.chain)
+        master.addons.add(
+            self.proxyserver,
+            InspectedLayers(),
+            GatewayTls(key, certificate, config.proxy.client_certificates, config.proxy.client_ca),
+            self.chain,
+        )
         master.options.update(
             listen_host=host,
             listen_port=port,

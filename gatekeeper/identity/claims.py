@@ -20,8 +20,8 @@ from gatekeeper.identity.token import SECOND, TEXT_LIMIT, UnverifiedToken, is_te
 
 GROUPS_LIMIT: Final = 256
 ACTORS_LIMIT: Final = 8
-ORIGIN: Final = "gatekeeper_iss"
-"""The claim of the embedded issuer's tokens that says for whose subject one was traded (`/token`)."""
+ORIGIN: Final = "gatekeeper_origin"
+"""The claim of the embedded issuer's tokens that says what one was traded for (`/token`): see `Origin`."""
 
 CERTIFICATE: Final = "x5t#S256"
 
@@ -33,6 +33,15 @@ class Life(msgspec.Struct, frozen=True):
 
     issued: Instant
     expires: Instant
+
+
+class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a token was traded for: its subject's issuer and facts, and by which ids and keys it can be revoked."""
+
+    iss: str
+    ids: tuple[str, ...]
+    keys: tuple[Party, ...]
+    facts: dict[str, str] = {}
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -76,21 +85,25 @@ def check_claims(token: UnverifiedToken, terms: Terms, fingerprint: str, now: In
     check_times(claims, life, terms, now)
     check_longest(life, terms.issuer)
     sub = _text(claims, "sub", terms.profile.sub_limit)
-    terms.profile.check(claims, terms.issuer.issuer)
+    check_profile(claims, terms)
     check_requirements(claims, terms.require)
     check_overage(claims, terms.groups)
     mapped = apply_mappings(claims, terms.map)
+    issuer = terms.issuer.issuer
+    origin = _origin(claims, terms)
     return Subject(
-        iss=_origin(claims, terms),
+        iss=issuer if origin is None else origin.iss,
         sub=sub,
         groups=tuple(dict.fromkeys((*_groups(claims, terms.groups), *mapped.groups))),
         workflow=_workflow(claims, terms, mapped),
         token=fingerprint,
         jti=_optional(claims, "jti"),
         expires=life.expires,
-        key=Party(terms.issuer.issuer, token.kid or ""),
-        actors=read_actors(claims, terms.issuer.issuer),
-        facts=_facts(claims, terms.profile),
+        keys=(Party(issuer, token.kid or ""), *(() if origin is None else origin.keys)),
+        earlier=() if origin is None else origin.ids,
+        actors=read_actors(claims, issuer),
+        may_act=_party(claims["may_act"], issuer) if "may_act" in claims else None,
+        facts=_facts(claims, terms.profile) if origin is None else tuple(origin.facts.items()),
         bound=_bound(claims),
     )
 
@@ -148,6 +161,11 @@ def check_longest(life: Life, issuer: IssuerConfig) -> None:
         )
 
 
+def check_profile(claims: Claims, terms: Terms) -> None:
+    """Refuse what no token of such an issuer looks like."""
+    terms.profile.check(claims, terms.issuer.issuer)
+
+
 def check_overage(claims: Claims, groups: Pointer | None) -> None:
     """Refuse a token whose groups are elsewhere (OpenID Connect Core §5.6.2): a rule that denies one would miss it."""
     names = claims.get("_claim_names")
@@ -168,10 +186,7 @@ def read_actors(claims: Claims, issuer: str) -> tuple[Party, ...]:
         act = at["act"]
         if not _is_object(act) or len(actors) >= ACTORS_LIMIT:
             raise IdentityError(Reason.BAD_TOKEN, f"the token's act is no chain of up to {ACTORS_LIMIT} actors")
-        iss, sub = act.get("iss", issuer), act.get("sub")
-        if not is_text(iss) or not is_text(sub):
-            raise IdentityError(Reason.BAD_TOKEN, "the token's act has no sub that can be read")
-        actors.append(Party(iss, sub))
+        actors.append(_party(act, issuer))
         at = act
     return tuple(actors)
 
@@ -195,14 +210,27 @@ def _life(claims: Claims, terms: Terms, now: Instant) -> Life:
     return Life(issued=_time(claims, "iat"), expires=_time(claims, "exp"))
 
 
-def _origin(claims: Claims, terms: Terms) -> str:
-    """Say whose subject it is: the issuer's own, or the one that was traded for at `/token`."""
-    if ORIGIN not in claims or not terms.origins:
-        return terms.issuer.issuer
-    origin = claims[ORIGIN]
-    if origin not in terms.origins or not isinstance(origin, str):
-        raise IdentityError(Reason.UNKNOWN_ISSUER, "the issuer that the token was traded for is not known here")
+def _origin(claims: Claims, terms: Terms) -> Origin | None:
+    """Say what a token was traded for at `/token`; only the embedded issuer's word counts in that."""
+    if ORIGIN not in claims:
+        return None
+    try:
+        origin = msgspec.convert(claims[ORIGIN], Origin)
+    except msgspec.ValidationError as error:
+        raise IdentityError(Reason.BAD_TOKEN, f"the token's {ORIGIN} can't be read") from error
+    if origin.iss not in terms.origins:
+        raise IdentityError(
+            Reason.UNKNOWN_ISSUER, "the token is for a subject of an issuer that is not known here, or not its own"
+        )
     return origin
+
+
+def _party(value: object, issuer: str) -> Party:
+    """Read who acts, or may act; where its issuer is not said, it is the token's."""
+    iss, sub = (value.get("iss", issuer), value.get("sub")) if _is_object(value) else (None, None)
+    if not is_text(iss) or not is_text(sub):
+        raise IdentityError(Reason.BAD_TOKEN, "the token's act or may_act has no sub that can be read")
+    return Party(iss, sub)
 
 
 def _workflow(claims: Claims, terms: Terms, mapped: Mapped) -> str | None:

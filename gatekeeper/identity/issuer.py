@@ -6,22 +6,37 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, override
 
 import jwt
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec import UNSET
 
 from gatekeeper.config import IssuerConfig
 from gatekeeper.config.model import EMBEDDED_ISSUER, ClaimsConfig
 from gatekeeper.exchange import Instant, canonical_json
-from gatekeeper.identity.claims import GROUPS_LIMIT
+from gatekeeper.identity.claims import GROUPS_LIMIT, ORIGIN
 from gatekeeper.identity.token import SECOND, TEXT_LIMIT, is_text
+from gatekeeper.identity.trade import Deal, lifetime
 
 _FOLDER_MODE: Final = 0o700
 _KEY_MODE: Final = 0o600
 _JWKS_MODE: Final = 0o644
+
+
+class Traded(msgspec.Struct, frozen=True):
+    """A token that was traded for, its id, and how many seconds it lives."""
+
+    token: str
+    jti: str
+    life: int
+
+    @override
+    def __repr__(self) -> str:
+        return f"Traded(‹secret›, {self.jti!r}, {self.life!r})"
 
 
 class EmbeddedIssuer:
@@ -30,7 +45,10 @@ class EmbeddedIssuer:
     def __init__(self, key: Ed25519PrivateKey, config: IssuerConfig, claims: ClaimsConfig) -> None:
         self._key = key
         self._config = config
-        self._claims = claims
+        self._claims = ClaimsConfig(
+            groups=claims.groups if config.claims.groups is UNSET else config.claims.groups,
+            workflow=claims.workflow if config.claims.workflow is UNSET else config.claims.workflow,
+        )
         self._kid = _thumbprint(key.public_key())
 
     @classmethod
@@ -77,6 +95,21 @@ class EmbeddedIssuer:
         if not 1 <= ttl <= self._config.max_life:
             msg = f"a token of this issuer lives at least 1s and at most {self._config.max_life}"
             raise ValueError(msg)
+        return self._sign(self._standard(subject, groups, workflow, int(ttl), now))
+
+    def trade(self, deal: Deal, now: Instant) -> Traded:
+        """Sign what `/token` gives for another token: its subject, and who acts for it."""
+        life = lifetime(deal, now)
+        claims = self._standard(deal.subject.sub, deal.subject.groups, deal.workflow, life, now)
+        claims[ORIGIN] = msgspec.to_builtins(deal.origin)
+        for actor in reversed(deal.actors):
+            act: dict[str, object] = {"iss": actor.iss, "sub": actor.sub}
+            claims["act"] = act | ({"act": claims["act"]} if "act" in claims else {})
+        return Traded(token=self._sign(claims), jti=str(claims["jti"]), life=life)
+
+    def _standard(
+        self, subject: str, groups: Sequence[str], workflow: str | None, life: int, now: Instant
+    ) -> dict[str, object]:
         issued = now // SECOND
         claims: dict[str, object] = {
             "iss": self._config.issuer,
@@ -84,12 +117,15 @@ class EmbeddedIssuer:
             "sub": subject,
             "jti": secrets.token_hex(16),
             "iat": issued,
-            "exp": issued + int(ttl),
+            "exp": issued + life,
         }
         if groups:
             claims[self._claims.groups] = list(groups)
         if workflow is not None:
             claims[self._claims.workflow] = workflow
+        return claims
+
+    def _sign(self, claims: dict[str, object]) -> str:
         return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self._kid})
 
 

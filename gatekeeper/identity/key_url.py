@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -26,30 +25,28 @@ class StaleKeys(msgspec.Struct, frozen=True):
     until: Instant
 
 
+class KeyPlace(msgspec.Struct, frozen=True):
+    """Where keys are, and which of them count. `url` empty: found by discovery. `stale_limit` in seconds."""
+
+    issuer: str
+    url: str
+    stale_limit: float
+    uses: frozenset[str] = SIGNATURES
+
+
 class KeyUrl:
     """The owner of one issuer's keys: the set last fetched, when, and what was wrong since, if anything.
 
-    One fetch at a time; whoever needs keys meanwhile waits for that one. `url` empty: by discovery.
+    One fetch at a time; whoever needs keys meanwhile waits for that one. `tell` is called once in an outage.
     """
 
-    def __init__(
-        self,
-        issuer: str,
-        url: str,
-        fetch: Fetch,
-        clock: Clock,
-        stale_limit: float,
-        uses: AbstractSet[str] = SIGNATURES,
-        tell: Callable[[StaleKeys], None] = lambda _: None,
-    ) -> None:
-        self._issuer = issuer
-        self._url = url
+    def __init__(self, place: KeyPlace, fetch: Fetch, clock: Clock) -> None:
+        self.place = place
+        self.tell: Callable[[StaleKeys], None] = lambda _: None
         self._fetch = fetch
         self._clock = clock
-        self._uses = uses
-        self._tell = tell
         self._told = False
-        self._state = Freshness(int(stale_limit * SECOND))
+        self._state = Freshness(int(place.stale_limit * SECOND))
         self._keys: KeySet | None = None
         self._flight: asyncio.Task[None] | None = None
         self.problem: str | None = None
@@ -96,7 +93,7 @@ class KeyUrl:
         try:
             keys, max_age = await self._get()
         except ValueError as error:
-            self.problem = f"identity: keys of {self._issuer}: {error}"
+            self.problem = f"identity: keys of {self.place.issuer}: {error}"
             self._state = self._state.failed(self._clock())
             self._note_stale()
         else:
@@ -109,22 +106,22 @@ class KeyUrl:
 
     async def _get(self) -> tuple[KeySet, int | None]:
         """Fetch the key set; raises ValueError with what was wrong, and where."""
-        url = self._url
+        url = self.place.url
         if not url:
-            place = self._issuer.removesuffix("/") + WELL_KNOWN
+            place = self.place.issuer.removesuffix("/") + WELL_KNOWN
             with _naming(place):
-                url = read_discovery((await self._fetch(place)).data, self._issuer)
+                url = read_discovery((await self._fetch(place)).data, self.place.issuer)
                 check_address(url)
         with _naming(url):
             document = await self._fetch(url)
             # In a thread: a hostile set of 256 KiB must not hold up the calls of others.
-            return await asyncio.to_thread(KeySet.parse, document.data, self._uses), document.max_age
+            return await asyncio.to_thread(KeySet.parse, document.data, self.place.uses), document.max_age
 
     def _note_stale(self) -> None:
         now, state = self._clock(), self._state
         if state.fetched is not None and state.is_stale(now) and not self._told:
             self._told = True
-            self._tell(StaleKeys(self._issuer, Instant(state.fetched + state.life), state.until))
+            self.tell(StaleKeys(self.place.issuer, Instant(state.fetched + state.life), state.until))
 
 
 class _naming:  # noqa: N801 - reads as what it does

@@ -74,9 +74,14 @@ class KeySet(msgspec.Struct, frozen=True):
             if not named:
                 raise UnknownKeyError(kid)
             key = named[0]
-        if alg not in key.algorithms:
-            raise IdentityError(Reason.BAD_TOKEN, "the token's algorithm does not fit the key that it names")
+        check_fit(key, alg)
         return key
+
+
+def check_fit(key: PublicKey, alg: str) -> None:
+    """Refuse an algorithm that the key is not for (RFC 8725 §3.1)."""
+    if alg not in key.algorithms:
+        raise IdentityError(Reason.BAD_TOKEN, "the token's algorithm does not fit the key that it names")
 
 
 def check_signature(key: PublicKey, token: UnverifiedToken) -> None:

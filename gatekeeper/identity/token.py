@@ -133,10 +133,14 @@ def _decode(segment: str) -> bytes:
         data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     except binascii.Error as error:
         raise IdentityError(Reason.BAD_TOKEN, "a part of the token is not base64url") from error
-    if base64.urlsafe_b64encode(data).rstrip(b"=") != segment.encode("ascii"):
-        # Left-over bits would give one token many fingerprints (RFC 4648 §3.5).
-        raise IdentityError(Reason.BAD_TOKEN, "a part of the token is not base64url in its one spelling")
+    check_spelling(data, segment)
     return data
+
+
+def check_spelling(data: bytes, segment: str) -> None:
+    """Refuse left-over bits, which would give one token many fingerprints (RFC 4648 §3.5)."""
+    if base64.urlsafe_b64encode(data).rstrip(b"=") != segment.encode("ascii"):
+        raise IdentityError(Reason.BAD_TOKEN, "a part of the token is not base64url in its one spelling")
 
 
 def check_header(header: Claims) -> None:

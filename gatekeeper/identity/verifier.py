@@ -13,7 +13,7 @@ from gatekeeper.exchange import now as system_clock
 from gatekeeper.identity.claims import Terms, check_binding, check_claims, check_expiry
 from gatekeeper.identity.fetch import Fetch, https_fetch, trusted_roots
 from gatekeeper.identity.key_file import KeyFile, cause
-from gatekeeper.identity.key_url import KeyUrl, StaleKeys
+from gatekeeper.identity.key_url import KeyPlace, KeyUrl, StaleKeys
 from gatekeeper.identity.keys import KeySet, check_signature
 from gatekeeper.identity.profiles import PROFILES, trust_domain
 from gatekeeper.identity.refused import IdentityError, UnknownKeyError
@@ -78,12 +78,13 @@ class Verifier:
         embedded: str | None = None,
         clock: Clock = system_clock,
         fetch: Fetch | None = None,
-        tell: Callable[[StaleKeys], None] = lambda _: None,
+        earlier: Self | None = None,
     ) -> Self:
         """Open the key sources of all issuers, and read those that are files.
 
-        `embedded` names the issuer whose tokens may carry another's subject, since `/token` gave them. Raises
-        ConfigError that names `identity.issuers[n].jwks`.
+        `embedded` names the issuer whose tokens may carry another's subject, since `/token` gave them. What
+        `earlier` has fetched is kept: a reload while an issuer is down takes no keys away. Raises ConfigError that
+        names `identity.issuers[n].jwks`.
         """
         leeway = int(config.leeway * SECOND)
         if fetch is None:
@@ -96,9 +97,22 @@ class Verifier:
                 source: KeySource = _open(number, issuer)
             else:
                 uses = PROFILES[issuer.profile].key_uses
-                source = KeyUrl(issuer.issuer, issuer.jwks, fetch, clock, config.stale_keys, uses, tell)
+                place = KeyPlace(issuer.issuer, issuer.jwks, config.stale_keys, uses)
+                source = (earlier and earlier.fetched(place)) or KeyUrl(place, fetch, clock)
             issuers[issuer.issuer] = Issuer(terms, source)
         return cls(issuers, leeway)
+
+    def fetched(self, place: KeyPlace) -> KeyUrl | None:
+        """Give the keys that were fetched, or are to be, from a place."""
+        found = self._issuers.get(place.issuer)
+        source = found.source if found is not None else None
+        return source if isinstance(source, KeyUrl) and source.place == place else None
+
+    def tell_stale(self, tell: Callable[[StaleKeys], None]) -> None:
+        """Say whom to tell when an issuer's keys have outlived themselves and serve on."""
+        for issuer in self._issuers.values():
+            if isinstance(issuer.source, KeyUrl):
+                issuer.source.tell = tell
 
     @property
     def problems(self) -> tuple[str, ...]:

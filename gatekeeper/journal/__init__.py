@@ -1,5 +1,6 @@
 """The journal: a transparency log in SQLite, written by one thread, verified by anyone."""
 
+from gatekeeper.journal.admin import read_admin
 from gatekeeper.journal.draft import Content, Draft, JournalDown, Recorder
 from gatekeeper.journal.entries import (
     AbandonData,
@@ -95,5 +96,6 @@ __all__ = [
     "UpstreamData",
     "VerdictData",
     "WithdrawData",
+    "read_admin",
     "verify_journal",
 ]

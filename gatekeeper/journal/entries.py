@@ -132,6 +132,8 @@ class AdminEvent(enum.Enum):
     RESTORE = "restore"
     LEGAL_HOLD = "legal-hold"
     LEGAL_HOLD_LIFTED = "legal-hold-lifted"
+    TOKEN = "token"  # noqa: S105 - an event, no secret
+    STALE_KEYS = "stale-keys"
 
 
 class AdminData(Data, frozen=True, kw_only=True):

@@ -12,9 +12,9 @@ import msgspec
 import re2
 
 from gatekeeper.config import Action, ConfigError, RuleConfig
-from gatekeeper.config.issuers import BETWEEN, is_qualified
 from gatekeeper.exchange import Exchange, Finding, RuleName, Subject
 from gatekeeper.exchange.globs import Glob
+from gatekeeper.exchange.party_pattern import PartyPattern
 
 FINDINGS_SHOWN: Final = 8
 
@@ -121,23 +121,14 @@ def _issuers(rule: RuleConfig) -> Condition:
 
 def _subjects(rule: RuleConfig) -> Condition:
     """Match `sub`, or with `ISSUER|SUB` both: the issuer exactly, since a star in it would trust strangers."""
-    wanted = tuple((*_named(pattern), f"subject {pattern}") for pattern in rule.subjects)
+    wanted = tuple((PartyPattern.of(pattern), f"subject {pattern}") for pattern in rule.subjects)
 
     def holds(facts: Facts) -> str | None:
-        who = facts.subject
-        fitting = (reason for issuer, sub, reason in wanted if issuer in {None, who.iss} and sub.matches(who.sub))
-        return next(fitting, None)
+        return next((reason for one, reason in wanted if one.matches(facts.subject.iss, facts.subject.sub)), None)
 
     return Condition(
         "subjects", _listed(rule.subjects), holds, lambda facts: f"{facts.subject.iss}|{facts.subject.sub}"
     )
-
-
-def _named(pattern: str) -> tuple[str | None, Glob]:
-    if not is_qualified(pattern):
-        return None, Glob.of(pattern)
-    issuer, _, sub = pattern.partition(BETWEEN)
-    return issuer, Glob.of(sub)
 
 
 def _groups(rule: RuleConfig) -> Condition:

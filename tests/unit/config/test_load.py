@@ -62,7 +62,8 @@ def test_the_shipped_file_names_every_key() -> None:
 def test_the_shipped_file_sets_every_plain_key_live(section: str) -> None:
     tree = tomllib.loads(SHIPPED.read_text())
     kind = Config.__annotations__[section]
-    assert {field.name for field in msgspec.structs.fields(kind)} == set(tree[section])
+    tables = {"exchange"}  # arrays of tables, of which there are none as shipped
+    assert {field.name for field in msgspec.structs.fields(kind)} - tables == set(tree[section])
 
 
 def test_the_examples_of_the_shipped_file_are_valid() -> None:

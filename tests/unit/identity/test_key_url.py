@@ -55,7 +55,9 @@ class Web:
         config = IdentityConfig(
             issuers=(IssuerConfig(issuer=ISSUER.issuer, jwks=jwks, algorithms=("EdDSA",), max_life=ISSUER.max_life),)
         )
-        return Verifier.load(config, clock=lambda: self.now, fetch=self.fetch, tell=self.stale.append)
+        verifier = Verifier.load(config, clock=lambda: self.now, fetch=self.fetch)
+        verifier.tell_stale(self.stale.append)
+        return verifier
 
 
 @pytest.fixture
@@ -305,3 +307,21 @@ async def test_a_token_names_no_place_to_fetch_keys_from(web: Web) -> None:
     with pytest.raises(IdentityError):
         await verifier.identify(forge(header(), claims(iss="https://evil.example", jwks_uri=KEYS)), web.now)
     assert web.fetched == []
+
+
+async def test_a_reload_keeps_the_keys_that_are_at_hand_also_while_the_issuer_is_down(web: Web) -> None:
+    verifier = web.verifier(KEYS)
+    await verifier.warm()
+    web.down = True
+    config = IdentityConfig(issuers=(IssuerConfig(issuer=ISSUER.issuer, jwks=KEYS, algorithms=("EdDSA",)),))
+    renewed = Verifier.load(config, clock=lambda: web.now, fetch=web.fetch, earlier=verifier)
+    assert renewed.verify(token(web), web.now).sub == "billing-bot"
+
+
+async def test_a_reload_that_names_another_place_takes_nothing_from_the_old_one(web: Web) -> None:
+    verifier = web.verifier(KEYS)
+    await verifier.warm()
+    config = IdentityConfig(issuers=(IssuerConfig(issuer=ISSUER.issuer, jwks="https://other.example/keys"),))
+    renewed = Verifier.load(config, clock=lambda: web.now, fetch=web.fetch, earlier=verifier)
+    with pytest.raises(IdentityError):
+        renewed.verify(token(web), web.now)

@@ -167,7 +167,7 @@ def test_any_other_provider_gives_groups_from_where_it_has_them(
 ) -> None:
     found = subject(verifier, shape)
     assert (found.sub, found.groups) == (shape[1]["sub"], groups)
-    assert found.key == Party(str(shape[1]["iss"]), "rsa")
+    assert found.keys == (Party(str(shape[1]["iss"]), "rsa"),)
 
 
 ALL = {
