@@ -8,7 +8,10 @@ from addons.parts import Parts
 from addons.state import passage_of
 from gatekeeper.dialects import read_answer, read_request
 from gatekeeper.exchange import DialectName, Exchange, Headers, Message, Phase, Reason, Refusal, established
-from gatekeeper.masking import BodyTooLarge, Inspected, UnknownEncoding, UnreadableBody, decode_body
+from gatekeeper.masking import BodyTooLarge, Inspected, UnknownEncoding, UnreadableBody, acceptable, decode_body
+
+PARTIAL = 206
+_ALLOW_UNREAD = '(a rule with uninspected = "allow" lets it pass)'
 
 
 class Inspection:
@@ -40,6 +43,8 @@ class Inspection:
 
     @on_response_headers
     def responseheaders(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
+        if flow.response and flow.response.status_code == PARTIAL:
+            raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, "it is a part, and the whole was asked for"))
         encoding = flow.response.headers.get("Transfer-Encoding", "chunked") if flow.response else "chunked"
         if encoding.strip().lower() != "chunked":
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, "its transfer encoding is not chunked"))
@@ -52,7 +57,7 @@ class Inspection:
         passage.received = self._read_answer(flow.response)
         # An upstream that echoes its request does not tell the container the credential (invariant 8).
         host = established(exchange.target).host
-        inspected = self._inspect_answer(self.parts.vault.without_secret(host, passage.received))
+        inspected = self._inspect_answer(exchange, self.parts.vault.without_secret(host, passage.received))
         summary = exchange.summary
         exchange.answer_findings = inspected.findings
         exchange.answer = read_answer(summary.dialect if summary else DialectName.HTTP, inspected.message)
@@ -67,13 +72,14 @@ class Inspection:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, str(error))) from error
         return Message(status=response.status_code, headers=header_fields(response), body=body)
 
-    def _inspect_answer(self, answer: Message) -> Inspected:
+    def _inspect_answer(self, exchange: Exchange, answer: Message) -> Inspected:
         try:
             inspected = self.parts.masker.inspect(answer)
         except UnreadableBody as error:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, str(error))) from error
-        if inspected.uninspected is not None:
-            raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, inspected.uninspected))
+        if inspected.uninspected is not None and not self.parts.policy.passes_unread(exchange):
+            raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, f"{inspected.uninspected} {_ALLOW_UNREAD}"))
+        exchange.answer_uninspected = inspected.uninspected
         return inspected
 
     def _decoded(self, content: bytes, encoding: str) -> bytes:
@@ -86,9 +92,14 @@ def header_fields(message: FlowMessage) -> Headers:
 
 
 def _ask_for_readable_answer(flow: HTTPFlow, exchange: Exchange) -> None:
-    """Ask for a stream without compression, so that its events can be masked as they come."""
+    """Ask for all of an answer, in encodings that can be taken off; for a stream without any, as its events come."""
+    headers = flow.request.headers
+    for name in ("Range", "If-Range"):
+        headers.pop(name, None)
     if exchange.summary is not None and exchange.summary.stream:
-        flow.request.headers["Accept-Encoding"] = "identity"
+        headers["Accept-Encoding"] = "identity"
+    elif "Accept-Encoding" in headers:
+        headers["Accept-Encoding"] = acceptable(headers["Accept-Encoding"])
 
 
 def _unreadable_request(error: ValueError) -> Refusal:

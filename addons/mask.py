@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.http import Message as FlowMessage
 
 from addons.guard import abort, on_request, on_response, on_response_headers
@@ -12,13 +12,13 @@ from addons.state import passage_of
 from addons.stream import AnswerStream
 from gatekeeper.dialects import answer_reader
 from gatekeeper.exchange import DialectName, Exchange, Message, Phase, established
-from gatekeeper.masking import stream_masker
+from gatekeeper.masking import Decoding, UnknownEncoding, stream_masker
 
-# They frame, or vouch for (RFC 9110 §8.8.3, RFC 9530), bytes that are no longer sent.
+# They vouch for bytes (RFC 9110 §8.8.3, RFC 9530), or frame them, that are no longer sent.
+VOUCHING: Final = ("etag", "digest", "content-digest", "repr-digest", "content-md5", "accept-ranges")
 OF_ANOTHER_BODY: Final = frozenset(
-    {b"content-length", b"content-encoding", b"transfer-encoding", b"etag", b"digest", b"content-digest",
-     b"repr-digest", b"content-md5", b"accept-ranges"}
-)  # fmt: skip
+    {b"content-length", b"content-encoding", b"transfer-encoding", *(name.encode() for name in VOUCHING)}
+)
 
 
 class Mask:
@@ -47,8 +47,8 @@ class Mask:
         exchange.advance(Phase.ANSWERING)
         response = established(flow.response)
         dialect = exchange.summary.dialect if exchange.summary else DialectName.HTTP
-        plain = response.headers.get("Content-Encoding", "identity").strip().lower() in {"", "identity"}
-        if response.status_code != 200 or not plain or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
+        decoding = _decoding(response)
+        if response.status_code != 200 or decoding is None or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
             return
         asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
         book = passage_of(flow).book
@@ -57,11 +57,12 @@ class Mask:
             return
         head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))
         _send_instead(response, head.message, head.to_client(book))
-        response.headers.pop("Content-Length", None)
+        for name in ("Content-Length", "Content-Encoding", *VOUCHING):
+            response.headers.pop(name, None)
         if not flow.request.is_http2:
             response.headers["Transfer-Encoding"] = "chunked"
         stream = AnswerStream(
-            masker, answer_reader(dialect), exchange, self.parts, head, lambda: abort(flow.client_conn)
+            masker, decoding, answer_reader(dialect), exchange, self.parts, head, lambda: abort(flow.client_conn)
         )
         passage_of(flow).stream = stream
         response.stream = stream
@@ -74,6 +75,14 @@ class Mask:
         to_client = passage.answer.to_client(passage.book)
         if to_client is not passage.received:
             _send_instead(flow.response, passage.received, to_client)
+
+
+def _decoding(response: Response) -> Decoding | None:
+    """Give what takes the content encodings off; None where one is unknown: reading the answer refuses it."""
+    try:
+        return Decoding(response.headers.get("Content-Encoding", ""))
+    except UnknownEncoding:
+        return None
 
 
 def _send_instead(target: FlowMessage, before: Message, after: Message) -> None:

@@ -180,6 +180,7 @@ class Seal:
             headers=headers,
             chunks=exchange.chunks or UNSET,
             upstream=_upstream(flow.server_conn),
+            uninspected=(None if ours else exchange.answer_uninspected) or UNSET,
             findings={} if ours else count_findings(exchange.answer_findings),
             gen_ai=masked_scalars(self.parts, answer.gen_ai) if answer else {},
             timing=TimingData(first=(exchange.first_byte or now) - exchange.received, last=now - exchange.received),

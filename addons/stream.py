@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gatekeeper.dialects import AnswerReader
 from gatekeeper.exchange import Exchange, Reason, Receipt
 from gatekeeper.journal import ChunkData, Content, Draft
-from gatekeeper.masking import Inspected, StreamMasker, UnreadableBody
+from gatekeeper.masking import BodyTooLarge, Decoding, Inspected, StreamMasker, UnreadableBody
 
 if TYPE_CHECKING:
     from addons.parts import Parts
@@ -28,19 +28,24 @@ CHUNK_LIMIT: Final = 1 << 18
 """Bytes after which a chunk entry is written although its time has not come."""
 
 
+_FAULTS: Final = {UnreadableBody: Reason.ANSWER_UNREADABLE, BodyTooLarge: Reason.ANSWER_TOO_LARGE}
+
+
 class AnswerStream:
     """What mitmproxy calls with each piece of a streamed answer, and with b"" at its end."""
 
     def __init__(
         self,
         masker: StreamMasker,
+        decoding: Decoding,
         reader: AnswerReader,
         exchange: Exchange,
         parts: "Parts",
         head: Inspected,
         abort: Callable[[], None],
     ) -> None:
-        self.masker, self.reader, self.exchange, self.parts, self.head = masker, reader, exchange, parts, head
+        self.masker, self.decoding, self.reader = masker, decoding, reader
+        self.exchange, self.parts, self.head = exchange, parts, head
         self.abort = abort
         self.ended = False
         self.complete = False
@@ -54,7 +59,7 @@ class AnswerStream:
         if self.ended:
             return ()
         try:
-            pieces = self.masker.feed(data) if data else self.masker.finish()
+            pieces = self.masker.feed(self.decoding.feed(data)) if data else self._rest()
             for payload in self.masker.take_events():
                 self.reader.feed(payload)
             self._keep(self.masker.take_recorded())
@@ -64,6 +69,11 @@ class AnswerStream:
             self._fail(error)
             return ()
         return pieces
+
+    def _rest(self) -> Sequence[bytes]:
+        if not self.masker.said_all:  # a client that has all of it may leave before the end of the encoding
+            self.decoding.finish()
+        return self.masker.finish()
 
     async def recorded(self) -> None:
         """Wait until every chunk entry is durable; raises JournalDown."""
@@ -136,8 +146,8 @@ class AnswerStream:
         self.ended = True
         if self._timer is not None:
             self._timer.cancel()
-        readable = isinstance(error, UnreadableBody)
-        self.exchange.error = Reason.ANSWER_UNREADABLE if readable else Reason.INTERNAL
+        reasons = (reason for kind, reason in _FAULTS.items() if isinstance(error, kind))
+        self.exchange.error = next(reasons, Reason.INTERNAL)
         frame = traceback.extract_tb(error.__traceback__)[-1] if error.__traceback__ else None
         logger.error("stream cut: %s at %s", type(error).__name__, f"{frame.filename}:{frame.lineno}" if frame else "?")
         self.abort()

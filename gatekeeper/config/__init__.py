@@ -21,6 +21,7 @@ from gatekeeper.config.model import (
     RequestMasking,
     RequireConfig,
     RuleConfig,
+    Uninspected,
 )
 from gatekeeper.config.quorum import can_seat
 from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
@@ -49,6 +50,7 @@ __all__ = [
     "RuleConfig",
     "Seconds",
     "SecretTemplate",
+    "Uninspected",
     "can_seat",
     "hide_secrets",
     "load_config",

@@ -162,8 +162,10 @@ def _masking(config: Config) -> Iterator[Problem]:
     tables = {"masking.response": config.masking.response}
     if isinstance(upstream, dict):
         tables["masking.request.upstream"] = upstream
-    elif upstream != OperatorName.KEEP.value:
-        yield "masking.request.upstream", f"expected 'keep' or a table of operators, got {upstream!r}"
+    else:
+        yield from (("masking.request.upstream", problem) for problem in _operator(upstream))
+    if config.masking.pseudonyms.limit < 1:
+        yield "masking.pseudonyms.limit", "expected 1 or more"
     for place, table in tables.items():
         for entity, operator in table.items():
             yield from ((f"{place}.{entity}", problem) for problem in _operator(operator))
@@ -172,9 +174,7 @@ def _masking(config: Config) -> Iterator[Problem]:
 def _operator(operator: str | OperatorConfig) -> Iterator[str]:
     names = [name.value for name in OperatorName]
     if isinstance(operator, str):
-        if operator == "pseudonymize":
-            yield "pseudonymize is not acted on by this version"
-        elif operator not in names:
+        if operator not in names:
             yield f"{operator!r} is no operator; there are {', '.join(names)}"
         return
     parameters = operator.keep_first or operator.keep_last or operator.character != "*"

@@ -42,6 +42,13 @@ class PseudonymScope(enum.Enum):
     TENANT = "tenant"
 
 
+class Uninspected(enum.Enum):
+    """Whether what can't be inspected may pass under a rule, both ways."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
 class Foreign(enum.Enum):
     """What happens to a key that the container sends itself, for a host that has a credential here."""
 
@@ -196,6 +203,7 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     findings: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
     match: str = ""
+    uninspected: Uninspected = Uninspected.DENY
     reviewers: tuple[str, ...] = ()
     quorum: int = 1
     require: tuple[RequireConfig, ...] = ()

@@ -102,6 +102,7 @@ class Exchange:
     error: Reason | None = None
     answer: AnswerSummary | None = None
     answer_findings: tuple[Finding, ...] = ()
+    answer_uninspected: str | None = None
     chunks: int = 0
     first_byte: Instant | None = None
 

@@ -1,7 +1,7 @@
 """Masking: finds personal data and secrets in traffic, and masks them, in whole messages and in streams."""
 
 from gatekeeper.masking.detector import Span
-from gatekeeper.masking.encoding import decode_body
+from gatekeeper.masking.encoding import Decoding, acceptable, decode_body
 from gatekeeper.masking.faults import BodyTooLarge, UnknownEncoding, UnreadableBody
 from gatekeeper.masking.masker import Inspected, Masker, find_spans, mask_text
 from gatekeeper.masking.pseudonyms import Book, Pseudonyms
@@ -10,6 +10,7 @@ from gatekeeper.masking.stream import StreamMasker, stream_masker
 __all__ = [
     "BodyTooLarge",
     "Book",
+    "Decoding",
     "Inspected",
     "Masker",
     "Pseudonyms",
@@ -17,6 +18,7 @@ __all__ = [
     "StreamMasker",
     "UnknownEncoding",
     "UnreadableBody",
+    "acceptable",
     "decode_body",
     "find_spans",
     "mask_text",

@@ -1,20 +1,26 @@
 """What a body is, by what it says it is and by what it looks like, and how it is read."""
 
+import base64
 import codecs
+import functools
+import quopri
 import re
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
-from gatekeeper.masking.document import Composite, Document
+from gatekeeper.masking.document import Composite, Document, Encoded, Opaque, Readable
+from gatekeeper.masking.embedded import LEVELS, looks_like, read_embedded
 from gatekeeper.masking.events import chunks_document, event_document, ndjson_document
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.form import form_document
 from gatekeeper.masking.json_body import json_document
+from gatekeeper.masking.markup import markup_document
 from gatekeeper.masking.multipart import Part, read_parts
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.strand import Leaf, Strand, hits
-from gatekeeper.masking.view import View
+from gatekeeper.masking.view import View, percent_encoded
 
 _CHARSET: Final = re.compile(r"(?i);\s*charset\s*=\s*\"?([^\s;\"]*)")
 _CHARSETS: Final = {
@@ -31,6 +37,7 @@ _MARKS: Final = (
 )
 _JSON: Final = re.compile(r"(?i)[^/;]+/(?:[^;]*\+)?json\s*(?:;|$)")
 _NDJSON: Final = re.compile(r"(?i)[^/;]+/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|stream\+json)\s*(?:;|$)")
+_MARKUP_LOOK: Final = re.compile(r"\ufeff?\s*<[!?/a-zA-Z]")
 _EVENTS_LOOK: Final = re.compile(r"\ufeff?(?:data|event|id|retry)?:")
 
 NOT_TEXT: Final = "the body is not text"
@@ -40,18 +47,38 @@ PART_NOT_TEXT: Final = "a part of the body is not text"
 class Body(msgspec.Struct, frozen=True):
     """A body, read. `uninspected` says why where it, or a part of it, can't be."""
 
-    document: Document | Composite
+    document: Readable
     uninspected: str | None = None
 
 
-def read_body(scanner: Scanner, raw: bytes, media: str, work: Work) -> Body:
-    """Read a decoded body of content type `media`; raises UnreadableBody."""
-    if media[:10].lower() == "multipart/":
-        return _multipart(scanner, raw, media, work)
+def read_body(scanner: Scanner, raw: bytes, media: str, work: Work, level: int = 0) -> Body:
+    """Read a decoded body of content type `media`; raises UnreadableBody. `level`: in how many it is encoded."""
+    if media[:10].lower() == "multipart/" and level < LEVELS:
+        return _multipart(scanner, raw, media, work, level)
     decoded = _decoded(raw, media)
     if decoded is None:
-        return Body(Document(raw=raw, text="", charset="utf-8", read=tuple), NOT_TEXT)
-    return Body(_document(scanner, raw, *decoded, media, work))
+        return Body(Opaque(raw, looks_like(raw) or "binary"), NOT_TEXT)
+    document = _document(scanner, raw, *decoded, media, work)
+    if level == LEVELS:
+        return Body(document)
+    embedded = read_embedded(decoded[0], functools.partial(_read_embedded, scanner, work, level + 1))
+    if not embedded.nested:
+        return Body(document)
+    several = f"{len(embedded.media)} encoded in it are {', '.join(sorted(set(embedded.media)))}"
+    return Body(
+        msgspec.structs.replace(document, nested=embedded.nested),
+        f"{PART_NOT_TEXT}: {several}" if embedded.media else None,
+    )
+
+
+def _read_embedded(scanner: Scanner, work: Work, level: int, raw: bytes, media: str) -> Readable | None:
+    """Read what stands encoded in a text; what says that it is JSON and isn't is looked at as text."""
+    try:
+        body = read_body(scanner, raw, media if media.lower().startswith("text/") else "", work, level)
+    except UnreadableBody:
+        work.spend(0)
+        return None
+    return body.document if body.uninspected is None else None
 
 
 def _document(scanner: Scanner, raw: bytes, text: str, charset: str, media: str, work: Work) -> Document:
@@ -82,6 +109,8 @@ def _by_looks(scanner: Scanner, raw: bytes, text: str, charset: str, work: Work)
             return event_document(scanner, raw, text, charset, work)
         except UnreadableBody:
             work.spend(0)
+    if _MARKUP_LOOK.match(text):
+        return markup_document(scanner, raw, text, charset, work)
     found = hits(scanner, [Strand((Leaf(View(text), 0),))], work)
     return Document(raw=raw, text=text, charset=charset, hits=found, read=lambda: (text,))
 
@@ -134,29 +163,57 @@ def _must_be_text(media: str) -> bool:
     return structured or kind in {"text/event-stream", "application/x-www-form-urlencoded"}
 
 
-def _multipart(scanner: Scanner, raw: bytes, media: str, work: Work) -> Body:
-    pieces: list[bytes | Document] = []
+def _multipart(scanner: Scanner, raw: bytes, media: str, work: Work, level: int) -> Body:
+    pieces: list[bytes | Readable] = []
     at = 0
     readable = True
     for part in read_parts(raw, media):
-        head = raw[slice(*part.head)]
-        head_text = head.decode("latin-1")
-        found = hits(scanner, [Strand((Leaf(View(head_text), 0),))], work)
-        document = _part(scanner, raw[slice(*part.content)], part, work)
-        readable = readable and document is not None
+        body = _part(scanner, raw[slice(*part.content)], part, work, level + 1)
+        readable = readable and body.uninspected is None
         pieces += [
             raw[at : part.head[0]],
-            Document(raw=head, text=head_text, charset="latin-1", hits=found, read=tuple),
+            _part_head(scanner, raw[slice(*part.head)], work),
             raw[part.head[1] : part.content[0]],
-            document or raw[slice(*part.content)],
+            body.document,
         ]
         at = part.content[1]
     pieces.append(raw[at:])
     return Body(Composite(raw, tuple(pieces)), None if readable else PART_NOT_TEXT)
 
 
-def _part(scanner: Scanner, content: bytes, part: Part, work: Work) -> Document | None:
-    if part.encoded or part.media[:10].lower() == "multipart/":
-        return None
-    decoded = _decoded(content, part.media)
-    return _document(scanner, content, *decoded, part.media, work) if decoded else None
+def _part_head(scanner: Scanner, head: bytes, work: Work) -> Document:
+    """Look at a part's fields: names of files, in UTF-8 or percent-encoded (RFC 7578 §4.2, RFC 5987)."""
+    try:
+        text, charset = head.decode(), "utf-8"
+    except UnicodeDecodeError:
+        text, charset = head.decode("latin-1"), "latin-1"
+    strands = [Strand((Leaf(View(text), 0),))]
+    if "%" in text:
+        strands.append(Strand((Leaf(percent_encoded(text), 0, quote),)))
+    return Document(raw=head, text=text, charset=charset, hits=hits(scanner, strands, work), read=tuple)
+
+
+def _part(scanner: Scanner, content: bytes, part: Part, work: Work, level: int) -> Body:
+    coding = _TRANSFER.get(part.encoding)
+    if part.encoding and coding is None:
+        return Body(Opaque(content, "part"), PART_NOT_TEXT)
+    if coding is None:
+        return read_body(scanner, content, part.media, work, level)
+    try:
+        plain = coding[0](content)
+    except ValueError:
+        msg = "a part of it is not encoded as it says"
+        raise UnreadableBody(msg) from None  # the cause holds the body
+    body = read_body(scanner, plain, part.media, work, level)
+    return Body(Encoded(content, body.document, plain, coding[1]), body.uninspected)
+
+
+def _base64_lines(plain: bytes) -> bytes:
+    return base64.encodebytes(plain).rstrip().replace(b"\n", b"\r\n")
+
+
+# Content-Transfer-Encoding (RFC 2045 §6): how to take one off, and how to put it on again.
+_TRANSFER: Final = {
+    "base64": (lambda content: base64.b64decode(b"".join(content.split()), validate=True), _base64_lines),
+    "quoted-printable": (quopri.decodestring, lambda plain: quopri.encodestring(plain).replace(b"\n", b"\r\n")),
+}

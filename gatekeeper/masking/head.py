@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote_plus
 
 import msgspec
 
@@ -30,6 +31,9 @@ SECRET_PARAMETERS: Final = frozenset(
 )  # fmt: skip
 # They say how to read the message; a change would make it another one.
 _STRUCTURAL: Final = frozenset({"host", "content-type", "content-length", "date", "transfer-encoding", "connection"})
+_SET_COOKIE: Final = "set-cookie"
+_COOKIE: Final = re.compile(r"([^=;]*)=([^;]*)")
+_CREDENTIALS: Final = frozenset({"API_KEY", "JWT", "PRIVATE_KEY"})  # a session's own; masked, no one could log in
 _URLS: Final = frozenset({"location", "content-location", "referer", "refresh"})
 _AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?[^/?#]*")
 _PARAMETER: Final = re.compile(r"([?&;#])([^=&;#?]*)=[^&;#]*")
@@ -54,7 +58,7 @@ def read_head(scanner: Scanner, message: Message, work: Work) -> tuple[Place, ..
     fields = [
         (number, name, value)
         for number, (name, value) in enumerate(message.headers)
-        if (lower := name.lower()) not in SECRET_FIELDS and lower not in _STRUCTURAL
+        if (lower := name.lower()) == _SET_COOKIE or (lower not in SECRET_FIELDS and lower not in _STRUCTURAL)
     ]
     if not _could_hit(scanner, "\n".join([message.url, *(f"{name}: {value}" for _, name, value in fields)])):
         return ()
@@ -79,7 +83,18 @@ def _could_hit(scanner: Scanner, text: str) -> bool:
 def _in_field(scanner: Scanner, name: str, value: str, work: Work) -> tuple[Hit, ...]:
     if name.lower() in _URLS:
         return hits(scanner, _url_strands(value), work)
+    if name.lower() == _SET_COOKIE:
+        found = hits(scanner, _cookie_strands(value), work)
+        return tuple(hit for hit in found if hit.entity not in _CREDENTIALS)
     return hits(scanner, [Strand((Leaf(View(value), 0),), key_words((name,)))], work)
+
+
+def _cookie_strands(cookie: str) -> Iterator[Strand]:
+    """Give a cookie's value with its name to the left; its attributes say where it goes (RFC 6265 §4.1)."""
+    if match := _COOKIE.match(cookie):
+        yield Strand(
+            (Leaf(form_encoded(match[2]), match.start(2), quote_plus),), key_words((match[1].strip(),)) or "= "
+        )
 
 
 def _url_strands(url: str) -> Iterator[Strand]:

@@ -28,7 +28,7 @@ class JsonLexer:
         """Go on; `text` may not begin or end within an escape."""
         at = 0
         for quote in _QUOTE.finditer(text):
-            self._begin(text[at : quote.start()] or quote[0])
+            self._begin(text[at : quote.end()])
             self._quote(len(quote[1]))
             at = quote.end()
         self._begin(text[at:])

@@ -18,7 +18,7 @@ class Part(msgspec.Struct, frozen=True):
     head: tuple[int, int]
     content: tuple[int, int]
     media: str
-    encoded: bool
+    encoding: str = ""
 
 
 def read_parts(raw: bytes, media: str) -> list[Part]:
@@ -57,7 +57,7 @@ def _part(raw: bytes, start: int, end: int) -> Part:
     if head_end < 0:
         if raw[start : start + 2] != b"\r\n":
             raise _malformed()
-        return Part((start, start), (start + 2, end), "", encoded=False)
+        return Part((start, start), (start + 2, end), "")
     fields: dict[str, str] = {}
     for line in raw[start:head_end].split(b"\r\n"):
         field = _HEADER.fullmatch(line)
@@ -67,7 +67,8 @@ def _part(raw: bytes, start: int, end: int) -> Part:
         fields[name] = field[2].decode("latin-1").strip()
     encoding = fields.get("content-transfer-encoding", "").lower()
     content = (head_end + 4, end)
-    return Part((start, head_end), content, fields.get("content-type", ""), encoded=encoding not in _IDENTITY)
+    encoding = "" if encoding in _IDENTITY else encoding
+    return Part((start, head_end), content, fields.get("content-type", ""), encoding)
 
 
 def _malformed() -> UnreadableBody:

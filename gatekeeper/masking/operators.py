@@ -34,7 +34,7 @@ class Operators:
     Without a book of pseudonyms, `pseudonymize` replaces.
     """
 
-    __slots__ = ("_by_entity", "_default", "book", "keeps", "pseudonymizes", "restoring")
+    __slots__ = ("_by_entity", "_default", "book", "keeps", "pseudonymizes", "records", "restoring")
 
     def __init__(self, table: Table, key: bytes) -> None:
         configs = {entity: _config(operator) for entity, operator in table.items()}
@@ -43,6 +43,7 @@ class Operators:
         self._default = _operator(default, key)
         self.book: Book | None = None
         self.restoring = Restoring.NOT
+        self.records = False
         names = {config.operator for config in (default, *configs.values())}
         self.keeps = OperatorName.KEEP in names
         self.pseudonymizes = OperatorName.PSEUDONYMIZE in names
@@ -70,7 +71,9 @@ class Operators:
             entity: OperatorName.REPLACE.value if _config(operator).operator is OperatorName.KEEP else operator
             for entity, operator in table.items()
         }
-        return cls(never_clear, key)
+        operators = cls(never_clear, key)
+        operators.records = True
+        return operators
 
 
 def check_names(table: Table, place: str, known: Collection[str]) -> None:

@@ -30,7 +30,7 @@ def denial(x: Exchange, verdict: Verdict) -> Refusal:
         raise ValueError(msg)
     if verdict.rule is not None:
         return _refusal(Reason.DENIED_BY_RULE, _by_rule(verdict), verdict.rule)
-    return _refusal(Reason.NO_RULE, _uninspected() if x.uninspected is not None else _no_rule(x))
+    return _refusal(Reason.NO_RULE, _uninspected(x.uninspected) if x.uninspected is not None else _no_rule(x))
 
 
 def _refusal(reason: Reason, message: str, rule: str = "") -> Refusal:
@@ -44,8 +44,11 @@ def _by_rule(verdict: Verdict) -> str:
     )
 
 
-def _uninspected() -> str:
-    return "this call can't be inspected, and no rule can allow that. Send it in a form that can be read."
+def _uninspected(why: str) -> str:
+    return (
+        f"this call can't be inspected: {why}. Send it in a form that can be read, "
+        'or add uninspected = "allow" to the rule that it should pass by.'
+    )
 
 
 def _no_rule(x: Exchange) -> str:

@@ -4,14 +4,14 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.config import Action, RuleConfig
+from gatekeeper.config import Action, RuleConfig, Uninspected
 from gatekeeper.exchange import Exchange, Instant, RuleName, Side, Verdict
 from gatekeeper.policy.conditions import Condition, Facts, conditions, facts_of, limited_workflows
 from gatekeeper.policy.hosts import HostIndex
 
 NO_RULE: Final = "no rule matches"
 ANY_CALL: Final = "any call"
-NOT_INSPECTED: Final = "not inspected, and no rule can allow that"
+NOT_INSPECTED: Final = 'not inspected, and the rule that matches lacks uninspected = "allow"'
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ class Policy:
             if reasons is None:
                 continue
             rule = self._rules[number]
-            if x.uninspected is not None and rule.action is not Action.DENY:
+            if x.uninspected is not None and not _may_pass_unread(rule):
                 return Verdict(Action.DENY, None, (NOT_INSPECTED,))
             host = (f"host {pattern}",) if pattern else ()
             return Verdict(rule.action, RuleName(rule.name), host + reasons or (ANY_CALL,))
@@ -78,15 +78,25 @@ class Policy:
                 told.append(_undecided(rule, "hosts", ", ".join(rule.hosts) or "any name", facts.host))
             elif failed is not None:
                 told.append(_undecided(rule, failed.key, failed.wanted, failed.got(facts)))
-            elif x.uninspected is not None and rule.action is not Action.DENY:
-                return (*told, _undecided(rule, "inspection", "a call that could be inspected", x.uninspected))
+            elif x.uninspected is not None and not _may_pass_unread(rule):
+                return (*told, _undecided(rule, "uninspected", "a call that could be inspected", x.uninspected))
             else:
                 return (*told, Explanation(RuleName(rule.name), rule.action, decided=True))
         return tuple(told)
 
+    def passes_unread(self, x: Exchange) -> bool:
+        """Tell whether an answer that can't be inspected may pass: by the rule that let the request pass."""
+        name = x.verdict.rule if x.verdict is not None else None
+        return name is not None and self.rule(name).uninspected is Uninspected.ALLOW
+
     def rule(self, name: RuleName) -> RuleConfig:
         """Give the rule of that name; raises KeyError."""
         return self._rules[self._numbers[name]]
+
+
+def _may_pass_unread(rule: RuleConfig) -> bool:
+    """Tell whether a rule decides on a call that could not be inspected: by denying it, or where it says so."""
+    return rule.action is Action.DENY or rule.uninspected is Uninspected.ALLOW
 
 
 def _answer(x: Exchange) -> Verdict:

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.config import Action, RuleConfig
+from gatekeeper.config import Action, RuleConfig, Uninspected
 from gatekeeper.exchange import (
     DialectName,
     Exchange,
@@ -52,6 +52,7 @@ RULES = st.lists(
             "findings": some(ENTITIES),
             "prompt": some(["one", "two"]),
             "match": st.sampled_from(["", "", "~q"]),
+            "uninspected": st.sampled_from(Uninspected),
         }
     ),
     max_size=6,
@@ -116,7 +117,9 @@ def test_default_deny(rules: tuple[RuleConfig, ...], x: Exchange, matched: froze
     ports = (443,)
     first = next((rule for rule in rules if matches(rule, x, matched, ports)), None)
     verdict = Policy(rules, ports).decide(x, Side.REQUEST, matched, NOW)
-    if first is None or (x.uninspected is not None and first.action is not Action.DENY):
+    if first is None or (
+        x.uninspected is not None and first.action is not Action.DENY and first.uninspected is Uninspected.DENY
+    ):
         assert (verdict.action, verdict.rule) == (Action.DENY, None)
     else:
         assert (verdict.action, verdict.rule) == (first.action, first.name)

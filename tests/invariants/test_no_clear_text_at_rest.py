@@ -6,11 +6,13 @@ import json
 import ssl
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 import httpx
 import pytest
 from e2e.stage import CANARIES, CARD, EMAIL, Installation, config
 from harness import Authority, Upstream
+from streams import FORMATS
 
 from gatekeeper.journal import Reader
 
@@ -40,6 +42,13 @@ ANSWERS = {
     "error": _answer(json.dumps({"error": {"message": SAID}}).encode(), "application/json", status="400 Bad Request"),
     "header": _answer(b"{}", "application/json", f"X-Customer: {EMAIL}\r\n"),
     "stream": _answer(b"".join(map(_event, SAID)) + b"data: [DONE]\n\n", "text/event-stream"),
+    "html": _answer(f"<p>{SAID}</p>".replace("@", "&#64;").encode(), "text/html"),
+    "base64": _answer(json.dumps({"text": base64.b64encode(SAID.encode()).decode()}).encode(), "application/json"),
+    "cookie": _answer(b"{}", "application/json", f"Set-Cookie: user={EMAIL}; Path=/\r\n"),
+    "compressed stream": _answer(
+        gzip.compress(b"".join(map(_event, SAID))), "text/event-stream", "Content-Encoding: gzip\r\n"
+    ),
+    **{f"{form} stream": _answer(form.make(list(SAID)), form.media) for form in FORMATS},
     "unknown stream": _answer(f"event: note\ndata: {SAID}\n\n".encode(), "text/event-stream"),
 }
 
@@ -54,6 +63,11 @@ REQUESTS: dict[str, Traffic] = {
     "gzip": lambda client, url: client.post(
         url, content=gzip.compress(json.dumps({"t": SAID}).encode()), headers=JSON | {"content-encoding": "gzip"}
     ),
+    "markup": lambda client, url: client.post(url, content=f"<a>{SAID}</a>".replace("@", "&#64;")),
+    "base64": lambda client, url: client.post(url, json={"t": base64.b64encode(SAID.encode()).decode()}),
+    "data URI": lambda client, url: client.post(url, json={"t": f"data:text/plain,{quote(SAID)}"}),
+    "parts": lambda client, url: client.post(url, files={"file": (f"of {EMAIL}", SAID.encode(), "text/plain")}),
+    "picture": lambda client, url: client.post(url, content=b"\x89PNG\r\n\x1a\n\0" + SAID.encode()),
     "nonsense": lambda client, url: client.post(url, content=b"{" + SAID.encode(), headers=JSON),
     "no rule": lambda client, url: client.post(url.replace("localhost", "nowhere.example"), json={"t": SAID}),
     "held": lambda client, url: client.post(url.replace("/thing", "/v1/refunds"), json={"to": EMAIL, "card": CARD}),

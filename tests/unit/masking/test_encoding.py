@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.masking import BodyTooLarge, UnknownEncoding, UnreadableBody, decode_body
+from gatekeeper.masking import BodyTooLarge, Decoding, UnknownEncoding, UnreadableBody, decode_body
 
 TEXT = b'{"a": "text of some length, text of some length"}'
 
@@ -110,3 +110,51 @@ def test_a_bomb_in_a_bomb_ends_at_the_limit_too() -> None:
 def test_no_bytes_make_it_fail_in_another_way(data: bytes, coding: str) -> None:
     with contextlib.suppress(UnreadableBody, BodyTooLarge):
         decode_body(data, coding, 10_000)
+
+
+@pytest.mark.parametrize("coding", [*ENCODERS, "gzip, br", "zstd, gzip"])
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_what_comes_in_pieces_is_decoded_as_it_comes(coding: str, size: int) -> None:
+    encoded = TEXT * 5000
+    for name in coding.split(", "):
+        encoded = ENCODERS[name](encoded)
+    decoding = Decoding(coding)
+
+    decoded = b"".join(decoding.feed(encoded[at : at + size]) for at in range(0, len(encoded), size))
+    decoding.finish()
+
+    assert decoded == TEXT * 5000
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_each_event_of_an_encoded_stream_comes_out_once_it_is_in(coding: str) -> None:
+    encoder = {
+        "gzip": lambda: zlib.compressobj(wbits=31),
+        "deflate": zlib.compressobj,
+        "zstd": lambda: zstandard.ZstdCompressor().compressobj(),
+        "br": brotli.Compressor,
+    }[coding]()
+    decoding = Decoding(coding)
+    for event in (b"one", b"two"):
+        encoded = encoder.process(event) if coding == "br" else encoder.compress(event)
+        encoded += {
+            "gzip": lambda: encoder.flush(zlib.Z_SYNC_FLUSH),
+            "deflate": lambda: encoder.flush(zlib.Z_SYNC_FLUSH),
+            "zstd": lambda: encoder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK),
+            "br": encoder.flush,
+        }[coding]()
+        assert decoding.feed(encoded) == event
+    with pytest.raises(UnreadableBody):
+        decoding.finish()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
+def test_a_stream_that_grows_too_much_by_decoding_is_refused(coding: str) -> None:
+    bomb = ENCODERS[coding](bytes(64 << 20))
+    decoding = Decoding(coding)
+
+    tracemalloc.start()
+    with pytest.raises(BodyTooLarge, match="200 times"):
+        decoding.feed(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()

@@ -92,3 +92,17 @@ def test_fields_are_masked_each_with_its_name_as_context() -> None:
         ("X-Two", "<EMAIL_ADDRESS>"),
         ("X-Two", "<EMAIL_ADDRESS>"),
     )
+
+
+def test_a_cookie_that_is_set_is_masked_but_for_a_session_of_its_own() -> None:
+    fields = (
+        ("Set-Cookie", "user=john%40example.com; Path=/; Domain=example.com"),
+        ("Set-Cookie", "sid=AKIAIOSFODNN7EXAMPLE; HttpOnly"),
+    )
+    answer = MASKER.inspect(Message(status=200, headers=fields))
+
+    assert answer.to_client().headers == (
+        ("Set-Cookie", "user=%3CEMAIL_ADDRESS%3E; Path=/; Domain=example.com"),
+        ("Set-Cookie", "sid=AKIAIOSFODNN7EXAMPLE; HttpOnly"),
+    )
+    assert {value for _, value in answer.recorded().headers} == {"‹removed›"}

@@ -33,6 +33,7 @@ def written(before: str, value: str = VALUE, following: str = "}", instead: str 
         ("[note] ", '<"X">'),
         ('"a" ', '<"X">'),
         ("plain: ", '<"X">'),
+        (' "{:', '<"X">'),
         ("", '<"X">'),
         ('{"n": -', "0"),
     ],

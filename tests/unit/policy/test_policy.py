@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from gatekeeper.config import Action, ConfigError, RuleConfig, parse_config
+from gatekeeper.config import Action, ConfigError, RuleConfig, Uninspected, parse_config
 from gatekeeper.exchange import (
     DialectName,
     Digest,
@@ -179,7 +179,23 @@ def test_what_was_not_inspected_is_denied_even_where_a_rule_matches(action: Acti
     assert (verdict.action, verdict.rule) == (Action.DENY, None)
     assert "not inspected" in verdict.reasons[0]
     (told,) = rules.explain(x, NONE)
-    assert (told.decided, told.key, told.got) == (False, "inspection", "unknown-encoding")
+    assert (told.decided, told.key, told.got) == (False, "uninspected", "unknown-encoding")
+
+
+@pytest.mark.parametrize("action", [Action.ALLOW, Action.HOLD])
+def test_a_rule_may_let_pass_what_was_not_inspected(action: Action) -> None:
+    x = exchange()
+    x.uninspected = "the body is not text"
+    rules = policy(rule("r", action, uninspected=Uninspected.ALLOW), rule("other", Action.ALLOW))
+
+    x.verdict = decide(rules, x)
+
+    assert (x.verdict.action, x.verdict.rule) == (action, "r")
+    assert rules.passes_unread(x)
+    x.verdict = Verdict(Action.ALLOW, RuleName("other"))
+    assert not rules.passes_unread(x)
+    x.verdict = None
+    assert not rules.passes_unread(x)
 
 
 def test_a_rule_that_denies_is_named_also_where_nothing_was_inspected() -> None:
