@@ -51,8 +51,10 @@ class Mask:
         if response.status_code != 200 or decoding is None or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
             return
         asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
-        book = passage_of(flow).book
-        masker = stream_masker(self.parts.masker, response.headers.get("Content-Type", ""), book, asked=asked)
+        book, unread = passage_of(flow).book, self.parts.policy.passes_unread(exchange)
+        masker = stream_masker(
+            self.parts.masker, response.headers.get("Content-Type", ""), book, asked=asked, unread=unread
+        )
         if masker is None:
             return
         head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))

@@ -88,7 +88,7 @@ def renew(parts: Parts, config: Config) -> Parts:
         config=config,
         verifier=open_verifier(config, parts.clock, parts.verifier),
         policy=Policy(config.rules, config.egress.ports),
-        masker=Masker(config.masking, parts.digest_key),
+        masker=Masker(config.masking, parts.digest_key, parts.masker),
         vault=Vault.load(config.credentials, os.environ, parts.digest_key),
     )
 

@@ -139,6 +139,7 @@ class AnswerStream:
     def _end(self) -> None:
         self.stop()
         self.exchange.answer = self.reader.finish()
+        self.exchange.answer_uninspected = self.masker.uninspected
         self.exchange.answer_findings = (*self.head.findings, *self.masker.findings)
         self.complete = True
 

@@ -5,7 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from examples import NIGHTLY
 from harness import Authority, Background, RunningGateway, Upstream, gateway_config, run_gateway
+from hypothesis import settings
+
+settings.register_profile("nightly", max_examples=NIGHTLY, deadline=None)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.dialects import anthropic, gemini, openai
+from gatekeeper.dialects import anthropic, bedrock, gemini, openai
 from gatekeeper.dialects.assembly import Assembly
 from gatekeeper.exchange import AnswerSummary, DialectName, Message
 
@@ -19,6 +19,7 @@ _READERS: Final[dict[DialectName, Callable[[Assembly, bytes], None]]] = {
     DialectName.OPENAI: openai.read_event,
     DialectName.ANTHROPIC: anthropic.read_event,
     DialectName.GEMINI: gemini.read_event,
+    DialectName.BEDROCK: bedrock.read_event,
     DialectName.HTTP: _read_nothing,
 }
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])

@@ -76,6 +76,10 @@ def _gemini(refusal: Refusal, message: str) -> Shape:
     return {"error": {"code": refusal.status, "message": message, "status": _RPC_CODES.get(refusal.status, "INTERNAL")}}
 
 
+def _bedrock(_: Refusal, message: str) -> Shape:
+    return {"message": message}
+
+
 def _http(refusal: Refusal, message: str) -> Shape:
     return {"error": {"message": message, "reason": refusal.reason.value}}
 
@@ -84,5 +88,6 @@ _SHAPES: Final[dict[DialectName, Callable[[Refusal, str], Shape]]] = {
     DialectName.OPENAI: _openai,
     DialectName.ANTHROPIC: _anthropic,
     DialectName.GEMINI: _gemini,
+    DialectName.BEDROCK: _bedrock,
     DialectName.HTTP: _http,
 }

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.dialects import anthropic, gemini, openai
+from gatekeeper.dialects import anthropic, bedrock, gemini, openai
 from gatekeeper.dialects.attributes import Attributes, short
 from gatekeeper.dialects.reading import Reading
 from gatekeeper.dialects.route import Route, route_of
@@ -15,6 +15,7 @@ _READERS: Final = {
     DialectName.OPENAI: openai.read_request,
     DialectName.ANTHROPIC: anthropic.read_request,
     DialectName.GEMINI: gemini.read_request,
+    DialectName.BEDROCK: bedrock.read_request,
 }
 
 

@@ -6,6 +6,7 @@ nothing.
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -36,6 +37,7 @@ _PROVIDERS: Final = {
     DialectName.OPENAI: "openai",
     DialectName.ANTHROPIC: "anthropic",
     DialectName.GEMINI: "gcp.gemini",
+    DialectName.BEDROCK: "aws.bedrock",
     DialectName.HTTP: "",
 }
 
@@ -47,7 +49,12 @@ _GEMINI_OPERATIONS: Final = {
     "embedContent": "embeddings",
     "batchEmbedContents": "embeddings",
 }
+# The last segment of a Bedrock path, after `/model/` and the model, and whether it streams.
+_BEDROCK_OPERATIONS: Final = {
+    "converse": False, "converse-stream": True, "invoke": False, "invoke-with-response-stream": True,
+}  # fmt: skip
 _OPENAI_ROOT: Final = re.compile(r".*/(?:v[0-9]+|openai|deployments/[^/]+)")
+_BEDROCK_MODEL: Final = re.compile(r"/model/(?P<model>.+)")  # the name of an inference profile has slashes
 _DEPLOYMENT: Final = re.compile(r".*/deployments/(?P<model>[^/]+)/")
 
 
@@ -74,6 +81,8 @@ def route_of(host: str, path: str) -> Route:
     if colon and verb in _GEMINI_OPERATIONS and head.endswith(("/models", "/tunedModels")):
         stream = verb == "streamGenerateContent"
         return _route(DialectName.GEMINI, provider, _GEMINI_OPERATIONS[verb], model, stream=stream)
+    if last in _BEDROCK_OPERATIONS and (found := _BEDROCK_MODEL.fullmatch(head)):
+        return _route(DialectName.BEDROCK, provider, "chat", unquote(found["model"]), stream=_BEDROCK_OPERATIONS[last])
     if last == "completions" and head.endswith("/chat"):
         return _route(DialectName.OPENAI, provider, "chat", _deployment(path))
     if last in _OPENAI_OPERATIONS and (native is DialectName.OPENAI or _OPENAI_ROOT.fullmatch(head)):

@@ -11,6 +11,7 @@ class DialectName(enum.Enum):
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
+    BEDROCK = "bedrock"
     HTTP = "http"
 
 

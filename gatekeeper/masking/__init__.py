@@ -6,12 +6,15 @@ from gatekeeper.masking.faults import BodyTooLarge, UnknownEncoding, UnreadableB
 from gatekeeper.masking.masker import Inspected, Masker, find_spans, mask_text
 from gatekeeper.masking.pseudonyms import Book, Pseudonyms
 from gatekeeper.masking.stream import StreamMasker, stream_masker
+from gatekeeper.masking.websocket import Fragments, MaskedMessage, mask_message
 
 __all__ = [
     "BodyTooLarge",
     "Book",
     "Decoding",
+    "Fragments",
     "Inspected",
+    "MaskedMessage",
     "Masker",
     "Pseudonyms",
     "Span",
@@ -21,6 +24,7 @@ __all__ = [
     "acceptable",
     "decode_body",
     "find_spans",
+    "mask_message",
     "mask_text",
     "stream_masker",
 ]

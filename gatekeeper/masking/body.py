@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from gatekeeper.masking.document import Composite, Document, Encoded, Opaque, Readable
-from gatekeeper.masking.embedded import LEVELS, looks_like, read_embedded
+from gatekeeper.masking.embedded import LEVELS, PART_NOT_TEXT, Embedded, looks_like, read_embedded
 from gatekeeper.masking.events import chunks_document, event_document, ndjson_document
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.form import form_document
@@ -41,7 +41,6 @@ _MARKUP_LOOK: Final = re.compile(r"\ufeff?\s*<[!?/a-zA-Z]")
 _EVENTS_LOOK: Final = re.compile(r"\ufeff?(?:data|event|id|retry)?:")
 
 NOT_TEXT: Final = "the body is not text"
-PART_NOT_TEXT: Final = "a part of the body is not text"
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -59,16 +58,14 @@ def read_body(scanner: Scanner, raw: bytes, media: str, work: Work, level: int =
     if decoded is None:
         return Body(Opaque(raw, looks_like(raw) or "binary"), NOT_TEXT)
     document = _document(scanner, raw, *decoded, media, work)
-    if level == LEVELS:
+    if level == LEVELS or not (embedded := embedded_in(scanner, decoded[0], work, level)).nested:
         return Body(document)
-    embedded = read_embedded(decoded[0], functools.partial(_read_embedded, scanner, work, level + 1))
-    if not embedded.nested:
-        return Body(document)
-    several = f"{len(embedded.media)} encoded in it are {', '.join(sorted(set(embedded.media)))}"
-    return Body(
-        msgspec.structs.replace(document, nested=embedded.nested),
-        f"{PART_NOT_TEXT}: {several}" if embedded.media else None,
-    )
+    return Body(msgspec.structs.replace(document, nested=embedded.nested), embedded.uninspected)
+
+
+def embedded_in(scanner: Scanner, text: str, work: Work, level: int = 0) -> Embedded:
+    """Read what stands encoded in a text; raises UnreadableBody."""
+    return read_embedded(text, functools.partial(_read_embedded, scanner, work, level + 1))
 
 
 def _read_embedded(scanner: Scanner, work: Work, level: int, raw: bytes, media: str) -> Readable | None:

@@ -12,6 +12,8 @@ import msgspec
 from gatekeeper.masking.document import Nested, Opaque, Readable
 from gatekeeper.masking.faults import UnreadableBody
 
+PART_NOT_TEXT: Final = "a part of the body is not text"
+
 LEVELS: Final = 2
 """How often base64 in base64 is decoded."""
 
@@ -52,6 +54,12 @@ class Embedded(msgspec.Struct, frozen=True):
 
     nested: tuple[Nested, ...] = ()
     media: tuple[str, ...] = ()
+
+    @property
+    def uninspected(self) -> str | None:
+        """Say what could not be inspected; None where all could."""
+        kinds = ", ".join(sorted(set(self.media)))
+        return f"{PART_NOT_TEXT}: {len(self.media)} encoded in it are {kinds}" if self.media else None
 
 
 NOTHING: Final = Embedded()
@@ -134,7 +142,7 @@ def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> 
             kind = media.partition("/")[0].lower() if re.fullmatch(r"[A-Za-z]+/[\w.+-]+", media) else "data"
             return Nested(start, end, Opaque(plain, kind), plain, lambda stand_in: stand_in.decode())
         return None
-    return Nested(start, end, document, plain, _encoder(safe=safe, padded=run.endswith("=")))
+    return Nested(start, end, document, plain, _encoder(safe=safe, padded=run.endswith("=") or len(letters) % 4 == 0))
 
 
 def _is_prose(letters: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from gatekeeper.exchange import Finding
+from gatekeeper.masking.body import embedded_in
 from gatekeeper.masking.channel import Channel, Found, Piece, json_escaped
-from gatekeeper.masking.document import Replacement, replacements, rewrite
+from gatekeeper.masking.document import Nested, Opaque, Replacement, nested_changes, replacements, rewrite
 from gatekeeper.masking.events import Payload
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_body import json_could_hit, number_hits, token_lists
@@ -30,6 +31,7 @@ from gatekeeper.masking.view import View, json_string
 MOST_TEXTS: Final = 4096
 """Texts of one stream; an answer has some ten."""
 
+_UNREAD: Final = 'uninspected = "allow"'
 _TEMPLATES: Final = 4  # kinds of events that come in turns
 _MARKERS: Final = frozenset({"[DONE]", "[done]", "DONE", "done", "[END]", "END"})
 # What a tool is called with is read for its own sake; of other texts nobody but the client reads each piece.
@@ -68,10 +70,10 @@ class _Text:
 class EventStream:
     """Masks what one framing cuts into events; raises UnreadableBody."""
 
-    def __init__(self, scanner: Scanner, operators: OperatorSet, framing: Framing) -> None:
-        self._scanner, self._framing = scanner, framing
+    def __init__(self, scanner: Scanner, operators: OperatorSet, framing: Framing, *, unread: bool = False) -> None:
+        self._scanner, self._framing, self._unread = scanner, framing, unread
         sent, recorded = operators.sent, operators.recorded
-        self._variants = (sent, recorded) if operators.differ else (sent,)
+        self._variants = (sent, recorded) if operators.differ or unread else (sent,)
         self._texts: dict[Path, _Text] = {}
         self._closed: set[Path] = set()
         self._templates: list[Template] = []
@@ -81,6 +83,7 @@ class EventStream:
         self._events: list[bytes] = []
         self._findings: Counter[Finding] = Counter()
         self.said_all = False
+        self.uninspected: str | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -169,12 +172,14 @@ class EventStream:
         released = self._release(event)
         leaves = list(json_leaves(event.data)) if event.value is not None else []
         alone = self._alone(event, leaves)
+        nested = self._nested(event, leaves)
         self._findings.update(Finding(hit.entity, "body") for hit in alone)
         changed = False
         variants = []
         for number, operators in enumerate(self._variants):
             texts = {piece.path: outs[number] for piece, outs in released if outs[number] != piece.text}
             changes = [*self._changes(event, leaves, texts), *replacements(alone, operators)]
+            changes += nested_changes(nested, operators)
             if (changes or not reading.tokens_stay) and event.value is not None:
                 changes += token_lists(event.data)
             changed = changed or bool(changes)
@@ -182,7 +187,7 @@ class EventStream:
         self._put_changed(event.block, variants)
         if event.value is not None:
             self._events.append(event.data.encode("utf-8", "replace"))
-        if len(reading.pieces) == 1 and not (reading.closes or alone or marginal) and reading.tokens_stay:
+        if len(reading.pieces) == 1 and not (reading.closes or alone or marginal or nested) and reading.tokens_stay:
             self._learn(event, leaves, reading.pieces[0])
 
     def _learn(self, event: _Event, leaves: Sequence[JsonLeaf], piece: TextPiece) -> None:
@@ -266,6 +271,21 @@ class EventStream:
                 return ()
             return hits(self._scanner, [Strand((Leaf(View(event.data), 0),))], _work())
         return self._found_in(event.data, leaves, event.paths)
+
+    def _nested(self, event: _Event, leaves: Sequence[JsonLeaf]) -> tuple[Nested, ...]:
+        """Read what stands encoded outside of the texts that are joined."""
+        if event.value is None:
+            return ()
+        embedded = embedded_in(self._scanner, event.data, _work())
+        pieces = [(leaf.start, leaf.end) for leaf in leaves if leaf.kind == "string" and leaf.path in event.paths]
+        outside = [one for one in embedded.nested if not any(a <= one.start < b for a, b in pieces)]
+        opaque = [one.document.kind for one in outside if isinstance(one.document, Opaque)]
+        if opaque and not self._unread:
+            msg = f"an event of it has {opaque[0]} in it, and the rule that let the request pass lacks {_UNREAD}"
+            raise UnreadableBody(msg)
+        self.uninspected = self.uninspected or embedded.uninspected if opaque else self.uninspected
+        self._findings.update(Finding(entity, "body") for one in outside for entity in one.document.entities())
+        return tuple(outside)
 
     def _found_in(self, data: str, leaves: Sequence[JsonLeaf], paths: frozenset[Path]) -> tuple[Hit, ...]:
         if not json_could_hit(self._scanner, data):

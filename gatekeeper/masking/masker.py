@@ -50,13 +50,13 @@ class OperatorSet(msgspec.Struct, frozen=True):
 class Masker:
     """Finds what detectors see, and masks it as configured. Built once; immutable.
 
-    `key` keys the `hash` operator. `pseudonyms` is what outlives this masker; without it there are some of its own.
+    `key` keys the `hash` operator. `earlier`: the masker before a reload, whose pseudonyms stay known.
     Raises ConfigError for a detector that isn't there.
     """
 
-    __slots__ = ("_pseudonyms", "_requests", "_responses", "answer_scanner", "scanner")
+    __slots__ = ("_requests", "_responses", "answer_scanner", "pseudonyms", "scanner")
 
-    def __init__(self, config: MaskingConfig, key: bytes, pseudonyms: Pseudonyms | None = None) -> None:
+    def __init__(self, config: MaskingConfig, key: bytes, earlier: "Masker | None" = None) -> None:
         upstream = config.request.upstream
         table = {"default": upstream} if isinstance(upstream, str) else upstream
         check_names(table, "masking.request.upstream", DETECTOR_NAMES)
@@ -65,7 +65,7 @@ class Masker:
         self._requests = OperatorSet.of(table, key)
         self._responses = OperatorSet.of(config.response, key)
         self.answer_scanner = _restoring_scanner() if self._requests.sent.pseudonymizes else self.scanner
-        self._pseudonyms = pseudonyms or Pseudonyms(config.pseudonyms, key)
+        self.pseudonyms: Pseudonyms = Pseudonyms(config.pseudonyms, key, earlier.pseudonyms if earlier else None)
 
     @property
     def detector_names(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Masker:
     def book(self, owner: Owner, session: str) -> Book | None:
         """Open the book of pseudonyms of one exchange; none where nothing is pseudonymized."""
         used = self._requests.sent.pseudonymizes or self._responses.sent.pseudonymizes
-        return self._pseudonyms.book(owner, session) if used else None
+        return self.pseudonyms.book(owner, session) if used else None
 
     def requests(self, book: Book | None = None) -> OperatorSet:
         """Give the operators for requests."""

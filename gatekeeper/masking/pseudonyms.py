@@ -24,34 +24,45 @@ type Owner = tuple[str, str]
 """`iss` and `sub` of a subject."""
 
 
-class Pseudonyms:
-    """What all exchanges share: the key, and the values that were given stand-ins."""
+class _Memory:
+    """Values by subject and stand-in: at most `limit`, and `_BYTES` of them; the oldest go first."""
 
-    __slots__ = ("_bytes", "_key", "_limit", "_scope", "_values")
+    __slots__ = ("_bytes", "_values", "limit")
 
-    def __init__(self, config: PseudonymConfig, key: bytes) -> None:
-        self._key = hmac.digest(key, _DERIVED, hashlib.sha256)
-        self._scope, self._limit = config.scope, config.limit
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self._values: OrderedDict[tuple[Owner, str], str] = OrderedDict()
         self._bytes = 0
 
-    def book(self, owner: Owner, session: str) -> "Book":
-        """Open the book of one exchange."""
-        scope = owner[0] if self._scope is PseudonymScope.TENANT else "\0".join((*owner, session))
-        return Book(self, owner, hmac.digest(self._key, scope.encode("utf-8", "replace"), hashlib.sha256))
-
-    def remember(self, owner: Owner, key: str, value: str) -> None:
+    def keep(self, owner: Owner, key: str, value: str) -> None:
         """Keep a value for later exchanges of its subject."""
         place = owner, key
         self._bytes += len(value) - len(self._values.pop(place, ""))
         self._values[place] = value
-        while len(self._values) > self._limit or self._bytes > _BYTES:
+        while len(self._values) > self.limit or self._bytes > _BYTES:
             _, gone = self._values.popitem(last=False)
             self._bytes -= len(gone)
 
     def recall(self, owner: Owner, key: str) -> str | None:
         """Give the value that a stand-in stands for; None where none is known."""
         return self._values.get((owner, key))
+
+
+class Pseudonyms:
+    """What all exchanges share: the key, and the values that were given stand-ins. `earlier`: whose memory goes on."""
+
+    __slots__ = ("_key", "_scope", "memory")
+
+    def __init__(self, config: PseudonymConfig, key: bytes, earlier: "Pseudonyms | None" = None) -> None:
+        self._key = hmac.digest(key, _DERIVED, hashlib.sha256)
+        self._scope = config.scope
+        self.memory: _Memory = earlier.memory if earlier else _Memory(config.limit)
+        self.memory.limit = config.limit
+
+    def book(self, owner: Owner, session: str) -> "Book":
+        """Open the book of one exchange."""
+        scope = owner[0] if self._scope is PseudonymScope.TENANT else "\0".join((*owner, session))
+        return Book(self.memory, owner, hmac.digest(self._key, scope.encode("utf-8", "replace"), hashlib.sha256))
 
     @override
     def __repr__(self) -> str:
@@ -61,10 +72,10 @@ class Pseudonyms:
 class Book:
     """What stands for what in one exchange; its own stand-ins stay known to it as long as it runs."""
 
-    __slots__ = ("_exact", "_key", "_owner", "_shared", "_values")
+    __slots__ = ("_exact", "_key", "_memory", "_owner", "_values")
 
-    def __init__(self, shared: Pseudonyms, owner: Owner, key: bytes) -> None:
-        self._shared, self._owner, self._key = shared, owner, key
+    def __init__(self, memory: _Memory, owner: Owner, key: bytes) -> None:
+        self._memory, self._owner, self._key = memory, owner, key
         self._values: dict[str, str] = {}
         self._exact: dict[str, str] = {}
 
@@ -86,7 +97,7 @@ class Book:
             return exact
         key = token_key(token)
         own = self._values.get(key)
-        return own if own is not None else self._shared.recall(self._owner, key)
+        return own if own is not None else self._memory.recall(self._owner, key)
 
     def _digits(self, entity: str, value: str, number: int) -> Digits:
         named = f"{entity}\0{token_key(value)}\0{number}".encode("utf-8", "surrogatepass")
@@ -103,7 +114,7 @@ class Book:
     def _keep(self, token: str, value: str) -> None:
         key = token_key(token)
         self._values[key] = self._exact[token] = value
-        self._shared.remember(self._owner, key, value)
+        self._memory.keep(self._owner, key, value)
 
     @override
     def __repr__(self) -> str:

@@ -41,6 +41,11 @@ class StreamMasker(Protocol):
         ...
 
     @property
+    def uninspected(self) -> str | None:
+        """Why a part of it could not be inspected; None where all was."""
+        ...
+
+    @property
     def said_all(self) -> bool:
         """Whether the event has come that ends the answer; a client may leave on it."""
         ...
@@ -49,14 +54,18 @@ class StreamMasker(Protocol):
 _LINES: Final = re.compile(r"[^/]+/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines|stream\+json)")
 
 
-def stream_masker(masker: Masker, media: str, book: Book | None = None, *, asked: bool = False) -> StreamMasker | None:
+def stream_masker(
+    masker: Masker, media: str, book: Book | None = None, *, asked: bool = False, unread: bool = False
+) -> StreamMasker | None:
     """Give the masker for a kind of stream; None where the answer must be read whole.
 
     `book` has what the request's pseudonyms stand for. `asked`: the request asked for a stream, so that a JSON
-    array's elements are its events.
+    array's elements are its events. `unread`: what can't be inspected may pass.
     """
     framing = _framing(media.partition(";")[0].strip().lower(), asked=asked)
-    return EventStream(masker.answer_scanner, masker.responses(book), framing) if framing else None
+    if framing is None:
+        return None
+    return EventStream(masker.answer_scanner, masker.responses(book), framing, unread=unread)
 
 
 def _framing(kind: str, *, asked: bool) -> Framing | None:

@@ -1,10 +1,12 @@
 """Invariant 5, for streams: however a value is split, it never leaves, and the client reads the same text."""
 
 import json
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given, settings
+from examples import examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from streams import FORMATS, Format, cut, cut_bytes
 
@@ -106,7 +108,7 @@ def whole(text: str) -> str:
 @example("4111 1111 1111 1111", [4])
 @example("a john@example.co and m", [18])
 @example("x 4111 1111 1111 1111 4111 1111 1111 1111", [7, 22])
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_the_client_reads_the_same_text_however_it_was_split_over_deltas(text: str, places: list[int]) -> None:
     body = events([{"content": piece} for piece in cut(text, places)])
 
@@ -114,7 +116,7 @@ def test_the_client_reads_the_same_text_however_it_was_split_over_deltas(text: s
 
 
 @given(separated, st.lists(st.integers(0, 500), max_size=12))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_no_value_leaves_whatever_the_split(parts: list[tuple[str, str]], places: list[int]) -> None:
     text = "".join(f"{space}{value}" for space, value in parts)
     body = events([{"content": piece} for piece in cut(text, places)])
@@ -130,7 +132,7 @@ def test_no_value_leaves_whatever_the_split(parts: list[tuple[str, str]], places
     st.lists(st.integers(0, 4000), max_size=20),
     st.sampled_from((b"\n", b"\r\n", b"\r")),
 )
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_the_bytes_sent_do_not_depend_on_how_the_bytes_came(
     text: str, places: list[int], byte_places: list[int], line_end: bytes
 ) -> None:
@@ -152,7 +154,7 @@ def test_the_bytes_sent_do_not_depend_on_how_the_bytes_came(
     ).map(lambda value: json.dumps({"arg": value})),
     st.lists(st.integers(0, 500), max_size=12),
 )
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_tool_arguments_stay_json_and_hold_no_value(arguments: str, places: list[int]) -> None:
     deltas = [{"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in cut(arguments, places)]
 
@@ -166,7 +168,7 @@ def test_tool_arguments_stay_json_and_hold_no_value(arguments: str, places: list
 
 @pytest.mark.parametrize("form", FORMATS, ids=str)
 @given(text=texts, places=st.lists(st.integers(0, 500), max_size=12))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_each_format_gives_the_text_of_the_whole_however_it_was_split(
     form: Format, text: str, places: list[int]
 ) -> None:
@@ -179,7 +181,7 @@ def test_each_format_gives_the_text_of_the_whole_however_it_was_split(
     places=st.lists(st.integers(0, 500), max_size=6),
     byte_places=st.lists(st.integers(0, 4000), max_size=20),
 )
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_bytes_of_no_format_depend_on_how_they_came(
     form: Format, text: str, places: list[int], byte_places: list[int]
 ) -> None:
@@ -211,3 +213,52 @@ def masked(form: Format, body: bytes, places: Sequence[int] = ()) -> bytes:
 @pytest.mark.parametrize("value", VALUES)
 def test_each_value_is_one_that_detectors_find(value: str) -> None:
     assert value not in whole(f"it is {value}, yes")
+
+
+SAID = (
+    "the customer wrote that her order has not arrived and we should look at it again before tomorrow evening please; "
+    "see section 4 of the handbook, version 2.14.3, or call back at 15:30: total 1,249.00 for item A-1042"
+)
+PROSE = SAID.split()
+
+
+@given(st.lists(st.sampled_from(PROSE) | st.sampled_from(VALUES), min_size=200, max_size=300), st.integers(4, 6))
+@examples(20)
+def test_text_flows_and_few_deltas_wait(words: list[str], size: int) -> None:
+    """A word is one delta, a value comes in pieces; at most 8 deltas wait at the 99th percentile."""
+    spread = [word for place, word in enumerate(words) if word in PROSE or place % 10 == 0]
+    pieces = [piece for word in spread for piece in cut(f" {word}", range(size, 99, size) if word in VALUES else ())]
+    masker = stream_masker(Masker(MaskingConfig(response={"default": "keep"}), b"k"), "text/event-stream")
+    assert masker is not None
+    ends: list[int] = []
+    sent = received = 0
+    waiting = []
+    for piece in pieces:
+        received += len(piece)
+        ends.append(received)
+        sent += len(joined(b"".join(masker.feed(chunk({"content": piece}))), "content"))
+        ends = [end for end in ends if end > sent]
+        waiting.append(len(ends))
+
+    assert sorted(waiting)[len(waiting) * 99 // 100] <= 8
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+def test_memory_does_not_grow_with_the_stream(form: Format) -> None:
+    def run(count: int) -> int:
+        masker = stream_masker(MASKER, form.media, asked=form.asked)
+        assert masker is not None
+        body = form.make([f"word {VALUES[number % 3]} " for number in range(count)])
+        body = body[: len(body) // 4]  # what repeats the whole at the end must be as long as the whole
+        tracemalloc.start()
+        for at in range(0, len(body), 1000):
+            masker.feed(body[at : at + 1000])
+            masker.take_recorded()
+            masker.take_events()
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return held
+
+    run(50)
+
+    assert run(1000) < run(100) + (64 << 10)

@@ -1,3 +1,4 @@
+import base64
 import json
 from collections.abc import Mapping
 
@@ -351,3 +352,27 @@ def test_the_record_is_what_was_sent_but_for_what_is_kept(
 
     assert (read(body), read(recorded)) == (client, journal)
     assert masker.take_recorded() == b""
+
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(100)).decode()
+
+
+def test_what_stands_encoded_outside_of_texts_is_masked() -> None:
+    encoded, masked = (base64.b64encode(said).decode() for said in (b"to a@b.com, now", b"to <EMAIL_ADDRESS>, now"))
+    event = f'data: {{"choices":[],"x":"{encoded}"}}\n\n'.encode()
+    masker = stream()
+
+    assert run(masker, event, DONE) == event.replace(encoded.encode(), masked.encode()) + DONE
+    assert masker.findings == (Finding("EMAIL_ADDRESS", "body"),)
+
+
+def test_a_picture_in_a_stream_passes_where_a_rule_says_so_and_is_not_recorded() -> None:
+    event = f'data: {{"choices":[],"x":"{PNG}"}}\n\n'.encode()
+    with pytest.raises(UnreadableBody, match="image"):
+        stream().feed(event)
+    masker = stream_masker(MASKER, MEDIA, unread=True)
+    assert masker is not None
+
+    assert run(masker, event, DONE) == event + DONE
+    assert "‹uninspected: image, 108 bytes›" in masker.take_recorded().decode()
+    assert masker.uninspected == "a part of the body is not text: 1 encoded in it are image"

@@ -126,6 +126,13 @@ def test_a_later_exchange_of_the_same_subject_knows_the_tokens_of_an_earlier_one
     assert answered(token, book(owner=(ADA[0], "eve"))) == "<EMAIL_ADDRESS>"
 
 
+def test_a_reload_forgets_nothing() -> None:
+    token = sent(VALUES["EMAIL_ADDRESS"], book())
+    renewed = Masker(CONFIG, KEY, MASKER)
+
+    assert answered(token, book(renewed, session="later"), renewed) == VALUES["EMAIL_ADDRESS"]
+
+
 def test_a_token_that_comes_from_the_application_stays_what_it_is() -> None:
     opened = book()
     token = sent(VALUES["EMAIL_ADDRESS"], opened)
