@@ -78,7 +78,9 @@ def exchanges(draw: st.DrawFn) -> Exchange:
     return x
 
 
-def matches(rule: RuleConfig, x: Exchange, matched: frozenset[RuleName], ports: tuple[int, ...]) -> bool:
+def matches(
+    rule: RuleConfig, x: Exchange, matched: frozenset[RuleName], ports: tuple[int, ...], limited: frozenset[str]
+) -> bool:
     """Say what a rule means, slowly and plainly: the specification that the compiled policy is held to."""
     assert x.subject is not None
     assert x.target is not None
@@ -97,7 +99,8 @@ def matches(rule: RuleConfig, x: Exchange, matched: frozenset[RuleName], ports: 
             x.target.port in (rule.ports or ports),
             not rule.subjects or any(glob_matches(each, x.subject.sub) for each in rule.subjects),
             not rule.groups or bool(set(rule.groups) & set(x.subject.groups)),
-            not rule.workflows or x.subject.workflow in rule.workflows,
+            x.subject.workflow in rule.workflows
+            or (not rule.workflows and (rule.action is Action.DENY or x.subject.workflow not in limited)),
             not rule.findings or bool(set(rule.findings) & found),
             not rule.prompt or any(pattern in text for pattern in rule.prompt for text in prompt),
             not rule.match or rule.name in matched,
@@ -115,7 +118,8 @@ MATCHED = st.frozensets(st.integers(0, 5).map(lambda n: RuleName(f"rule {n}")))
 @given(RULES, exchanges(), MATCHED)
 def test_default_deny(rules: tuple[RuleConfig, ...], x: Exchange, matched: frozenset[RuleName]) -> None:
     ports = (443,)
-    first = next((rule for rule in rules if matches(rule, x, matched, ports)), None)
+    limited = frozenset(name for rule in rules if rule.action is not Action.DENY for name in rule.workflows)
+    first = next((rule for rule in rules if matches(rule, x, matched, ports, limited)), None)
     verdict = Policy(rules, ports).decide(x, Side.REQUEST, matched, NOW)
     if first is None or (
         x.uninspected is not None and first.action is not Action.DENY and first.uninspected is Uninspected.DENY
