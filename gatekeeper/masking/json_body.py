@@ -14,6 +14,8 @@ from gatekeeper.masking.strand import Hit, Strand, could_hit, find, hits
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
 TELLING_DIGITS: Final = 13
 _LEAST_DIGITS: Final = 9
+_ESCAPE: Final = re.compile(r"\\.")
+_MEANINGS: Final = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\b": "\b", "\\f": "\f", '\\"': '"', "\\/": "/"}
 _LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _LONG_NUMBER: Final = re.compile(r"\d{9,}")
 
@@ -38,6 +40,8 @@ def json_could_hit(scanner: Scanner, text: str) -> bool:
     """Ask the gate about valid JSON: as it stands, or where it has escapes, about what its strings mean."""
     if "\\" not in text:
         return could_hit(scanner, text)
+    if "\\u" not in text and "\\\\" not in text:  # each backslash begins an escape of one letter
+        return could_hit(scanner, _ESCAPE.sub(lambda found: _MEANINGS[found[0]], text))
     strings = json.loads(f"[{','.join(_LITERAL.findall(text))}]")
     return could_hit(scanner, "\n".join([*strings, *_LONG_NUMBER.findall(text)]))
 

@@ -101,8 +101,11 @@ class Masker:
 
 def _media(message: Message) -> str:
     """Give the content type; nothing where there are several, of which a client may take any."""
-    several = {value for name, value in message.headers if name.lower() == "content-type"}
+    several = {value for name, value in message.headers if len(name) == _NAME and name.lower() == "content-type"}
     return several.pop() if len(several) == 1 else ""
+
+
+_NAME: Final = len("content-type")
 
 
 class Inspected:

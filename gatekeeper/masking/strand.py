@@ -68,11 +68,26 @@ def hits(scanner: Scanner, strands: Iterable[Strand], work: Work) -> tuple[Hit, 
     """Find what is in the strands; where strands share a place, what an earlier one found there stays."""
     taken = _Taken()
     found: list[Hit] = []
-    for strand in strands:
+    for strand in _promising(scanner, strands):
         for hit in _strand_hits(scanner, strand, work):
             segments = tuple(free for segment in hit.segments for free in taken.take(*segment))
             found += [msgspec.structs.replace(hit, segments=segments)] if segments else []
     return tuple(found)
+
+
+def _promising(scanner: Scanner, strands: Iterable[Strand]) -> Iterable[Strand]:
+    """Leave out the short strands where the gate, asked once about all of them, says that there is nothing in any."""
+    several = list(strands)
+    short = [strand for strand in several if len(strand.leaves) == 1 and len(strand.leaves[0].view.text) <= _SHORT]
+    if len(short) < _FEW or could_hit(scanner, "\n".join(strand.left + strand.leaves[0].view.text for strand in short)):
+        return several
+    left_out = {id(strand) for strand in short}
+    return [strand for strand in several if id(strand) not in left_out]
+
+
+_FEW: Final = 3
+_SHORT: Final = 128
+"""Characters of a text that is looked at together with others."""
 
 
 class _Taken:
