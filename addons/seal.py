@@ -41,7 +41,8 @@ class Seal:
         address = target.host, target.port
         if address not in tunnel.pins:
             tunnel.pins[address] = await self._resolve(*address)
-        flow.request.host, flow.request.port = address
+        if (flow.request.host, flow.request.port) != address:
+            flow.request.host, flow.request.port = address
         exchange.advance(Phase.SEALED)
 
     def _demand_proof(self, flow: HTTPFlow, exchange: Exchange) -> None:

@@ -63,7 +63,7 @@ def write(path: Path, samples: Sequence[Sample], facts: Sequence[str], arguments
         " ".join(["uv run python benchmarks/throughput.py", *arguments]),
         "```",
         "",
-        *(f"* {fact}" for fact in (_versions(), *facts)),
+        *(f"* {fact}" for fact in (versions(), *facts)),
         f"* {rounds} rounds, {dt.datetime.now(dt.UTC):%Y-%m-%d}",
         "",
     ]
@@ -72,7 +72,8 @@ def write(path: Path, samples: Sequence[Sample], facts: Sequence[str], arguments
     path.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 
 
-def _versions() -> str:
+def versions() -> str:
+    """Name the versions of what is compared."""
     named = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("gatekeeper-proxy", "mitmproxy"))
     return f"{named}, Python {platform.python_version()}"
 

@@ -1,6 +1,5 @@
 """What a detector found: its entity and place, never the value."""
 
-from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -15,4 +14,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 def count_findings(findings: Iterable[Finding]) -> dict[str, int]:
     """Count findings by entity, as the journal states them."""
-    return dict(Counter(finding.entity for finding in findings))
+    counts: dict[str, int] = {}
+    for finding in findings:
+        counts[finding.entity] = counts.get(finding.entity, 0) + 1
+    return counts

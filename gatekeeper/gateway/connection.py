@@ -20,7 +20,7 @@ from typing import Any, Final, override
 
 from mitmproxy.addonmanager import traverse
 from mitmproxy.connection import Connection, ConnectionState
-from mitmproxy.flow import Flow
+from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy import commands, events, layer, mode_servers, server
 from mitmproxy.proxy.layers.http import HttpStream
 from mitmproxy.proxy.layers.tls import ClientTLSLayer
@@ -117,7 +117,7 @@ class GatewayConnection(mode_servers.ProxyConnectionHandler):
                 except Exception as error:  # noqa: BLE001 - mitmproxy would log it and let the flow pass
                     logger.error("fault in a %s hook: %s", hook.name, type(error).__name__)  # noqa: TRY400
                     abort(self.client)
-            if isinstance(data, Flow) and data.intercepted:
+            if type(data) is HTTPFlow and data.intercepted:
                 await data.wait_for_resume()
         if self._tunnel is None and isinstance(data, layer.NextLayer) and _in_tunnel(data):
             self._tunnel = data.layer

@@ -163,6 +163,7 @@ class StrictServer(_http1.Http1Server):
         super().__init__(context)
         self.buf = HeadBuffer()
         self._in_tunnel = not _is_proxy_port(context)
+        self._has_arrived = False
         self.progress = Progress()
         self.progress.begin()
         self.overdue = False
@@ -208,15 +209,20 @@ class StrictServer(_http1.Http1Server):
             yield from self._refuse(400, Reason.MALFORMED, problem)
             return
         self.progress.end()
-        arrived.add(self.context.client)
+        self._arrive()
         yield from super().read_headers(event)
         if self.state == self.done and self.request is None:
             self.report(self.context, Reason.MALFORMED)
 
+    def _arrive(self) -> None:
+        if not self._has_arrived:
+            self._has_arrived = True
+            arrived.add(self.context.client)
+
     def _begin(self, head: bytes, request: Request, event: events.DataReceived) -> Events:
         """Go on as mitmproxy does after it has read a head."""
         self.progress.end()
-        arrived.add(self.context.client)
+        self._arrive()
         self.buf.drop_head(head)
         self.request = request
         size = plain_size(request)

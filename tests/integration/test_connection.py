@@ -2,11 +2,14 @@
 
 import asyncio
 import socket
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import h2.connection
+import h2.events
 import pytest
-from harness import Background, RunningGateway, Upstream, read_answer
+from harness import Authority, Background, RunningGateway, Upstream, read_answer
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.http import HttpStream
 
@@ -167,3 +170,51 @@ def test_a_client_that_does_not_read_stops_the_upstream(
         assert sent < 32 << 20
     loop.call_soon_threadsafe(listening.close)
     background.end()
+
+
+@pytest.fixture
+def http1_upstream(authority: Authority) -> Iterator[Upstream]:
+    """An upstream that knows HTTP/1.1 only, also when it is asked for h2."""
+    context = authority.server_context("localhost")
+    context.set_alpn_protocols(["http/1.1"])
+    server = Upstream(context, path_answer)
+    background = Background(asyncio.new_event_loop())
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+
+    listening = background.run(start())
+    server.port = listening.sockets[0].getsockname()[1]
+    yield server
+    background.loop.call_soon_threadsafe(listening.close)
+    background.end()
+
+
+def test_a_client_that_speaks_only_h2_is_served_stream_by_stream(
+    start_gateway: Callable[..., RunningGateway], http1_upstream: Upstream
+) -> None:
+    gateway = start_gateway(port=http1_upstream.port)
+    trust = ssl.create_default_context(cafile=str(gateway.config.proxy.certs / "ca.pem"))
+    trust.set_alpn_protocols(["h2"])
+    client = h2.connection.H2Connection()
+    answers: dict[int, bytes] = {}
+    with trust.wrap_socket(gateway.connect("localhost", http1_upstream.port), server_hostname="localhost") as tunnel:
+        assert tunnel.selected_alpn_protocol() == "h2"
+        client.initiate_connection()
+        for stream, path in ((1, "/one"), (3, "/two"), (5, "/three")):
+            authority = f"localhost:{http1_upstream.port}"
+            client.send_headers(
+                stream,
+                [(":method", "GET"), (":scheme", "https"), (":authority", authority), (":path", path)],
+                end_stream=True,
+            )
+        ended = 0
+        while ended < 3:
+            tunnel.sendall(client.data_to_send())
+            data = tunnel.recv(65536)
+            assert data, answers
+            for event in client.receive_data(data):
+                if isinstance(event, h2.events.DataReceived):
+                    answers[event.stream_id] = answers.get(event.stream_id, b"") + event.data
+                ended += isinstance(event, h2.events.StreamEnded)
+    assert answers == {1: b'{"path":"/one"}', 3: b'{"path":"/two"}', 5: b'{"path":"/three"}'}
