@@ -72,20 +72,23 @@ class StrictBody:
 
     def __call__(self, buffer: ReceiveBuffer) -> object:
         """Give h11's next event, or None; raises Malformed."""
-        return self._checked(lambda: self._reader(buffer))
+        try:
+            return _without_trailers(self._reader(buffer))
+        except h11.ProtocolError as error:
+            raise Malformed from error
 
     def read_eof(self) -> object:
         """Give the event that the end of the connection means; raises Malformed."""
-        return self._checked(self._reader.read_eof)
-
-    def _checked(self, read: Callable[[], object]) -> object:
         try:
-            event = read()
+            return _without_trailers(self._reader.read_eof())
         except h11.ProtocolError as error:
             raise Malformed from error
-        if isinstance(event, h11.EndOfMessage) and event.headers:
-            raise Malformed
-        return event
+
+
+def _without_trailers(event: object) -> object:
+    if isinstance(event, h11.EndOfMessage) and event.headers:
+        raise Malformed
+    return event
 
 
 class Progress:
@@ -337,9 +340,26 @@ class StrictClient(_http1.Http1Client):
         if not isinstance(self.body_reader, StrictBody):
             self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader))
         try:
-            yield from super().read_body(event)
+            if isinstance(event, events.DataReceived) and stream_id is not None:
+                yield from self._read_on(self.body_reader, stream_id)
+            else:
+                yield from super().read_body(event)
         except Malformed:
             yield from self._broken("malformed body")
+
+    def _read_on(self, reader: _http1.TBodyReader, stream_id: int) -> Events:
+        """Hand on what has come of a body in one piece, however many chunks it came in; raises Malformed."""
+        pieces: list[bytes] = []
+        part: object = None
+        try:
+            while isinstance(part := reader(self.buf), h11.Data):
+                pieces.append(bytes(part.data))
+        finally:
+            if data := b"".join(pieces):
+                yield ReceiveHttp(ResponseData(stream_id, data))
+        if part is not None:
+            yield ReceiveHttp(ResponseEndOfMessage(stream_id))
+            yield from self.mark_done(response=True)
 
     def _interim(self) -> bool:
         """Take a 1xx off the buffer (RFC 9110 §15.2), but for 101: nothing here asks to switch protocols."""
