@@ -14,6 +14,7 @@ from gatekeeper.credentials import Vault
 from gatekeeper.exchange import Clock, DigestKey, Instant, now
 from gatekeeper.identity import Locks, SessionWindows, Verifier
 from gatekeeper.journal import Journal, JournalDown, Opening, RefusalLog, read_admin
+from gatekeeper.journal.disk import DiskWatch
 from gatekeeper.masking import Masker
 from gatekeeper.policy import Policy
 
@@ -34,6 +35,7 @@ class Parts:
     desk: Desk
     digest_key: DigestKey
     clock: Clock
+    disk: DiskWatch
 
     async def close(self) -> None:
         """Write what is counted and close the journal; the desk is closed by then. Raises JournalDown."""
@@ -63,6 +65,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
             desk=await _open_desk(config, journal, clock),
             digest_key=journal.digest_key,
             clock=clock,
+            disk=DiskWatch(config.journal.folder, config.journal.min_free),
         )
     except BaseException:
         await journal.close()

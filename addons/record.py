@@ -1,16 +1,25 @@
 """Writes the `request` entry: a call goes on only once it is durable."""
 
+from typing import Final
+
 from mitmproxy.http import HTTPFlow
 from msgspec import UNSET
 
-from addons.guard import on_request
+from addons.guard import Refused, on_request
 from addons.inspection import header_fields
 from addons.parts import Parts
 from addons.state import passage_of, tunnel_of
 from gatekeeper.config import Action
-from gatekeeper.exchange import Digest, Exchange, Phase, count_findings, established, request_digest
+from gatekeeper.exchange import Digest, Exchange, Phase, Reason, Refusal, count_findings, established, request_digest
 from gatekeeper.journal import Content, Draft, RequestData, Scalars, SubjectData, TargetData, VerdictData
 from gatekeeper.masking import mask_text
+
+DISK_FULL: Final = Refusal(
+    status=503,
+    reason=Reason.DISK_FULL,
+    message="Gatekeeper: the journal's disk is nearly full (journal.min_free), so no new call begins. Its operator has"
+    " to make room.",
+)
 
 
 class Record:
@@ -25,6 +34,8 @@ class Record:
     async def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
         if exchange.verdict is not None and exchange.verdict.action is Action.HOLD:
             exchange.digest = digest_of(flow, exchange, self.parts)
+        if self.parts.disk.low:
+            raise Refused(DISK_FULL)
         exchange.receipt = await self.parts.journal.submit(request_draft(flow, exchange, self.parts))
         tunnel_of(flow.client_conn).open[exchange.id] = passage_of(flow)
         exchange.advance(Phase.RECORDED)

@@ -16,6 +16,7 @@ from gatekeeper.gateway.lock_views import LockAsked, LockDone, LockView
 if TYPE_CHECKING:
     import httpx
 
+    from gatekeeper.gateway.journal_api import Pushed
     from gatekeeper.journal import Scalars
 
 PATIENCE: Final = 15.0
@@ -49,10 +50,10 @@ class AdminClient:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def health(self) -> tuple[bool, dict[str, str | int | bool]]:
+    def health(self) -> tuple[bool, dict[str, str | int | bool | dict[str, str]]]:
         """Ask how the gateway is: whether well, and the answer."""
         answer = self._send("GET", "/healthz")
-        return answer.is_success, _decoded(answer, dict[str, str | int | bool])
+        return answer.is_success, _decoded(answer, dict[str, str | int | bool | dict[str, str]])
 
     def read(self, command: str, range_: str) -> int:
         """Have it recorded that this user reads; gives the entry."""
@@ -69,6 +70,12 @@ class AdminClient:
     def seal(self, *, rotate: bool) -> int:
         """Have the segment sealed; gives the entry it ends with."""
         return self._ask("POST", "/v1/journal/seals", dict[str, int], {"rotate": rotate})["seq"]
+
+    def checkpoint(self) -> "Pushed":
+        """Have the newest checkpoint anchored and taken to all sinks."""
+        from gatekeeper.gateway.journal_api import Pushed
+
+        return self._ask("POST", "/v1/journal/checkpoint", Pushed)
 
     def approvals(self) -> tuple[ApprovalView, ...]:
         """List the approvals, oldest first."""

@@ -30,10 +30,11 @@ LATER: Final = {
     "search": "lookup.search",
     "tail": "lookup.tail",
     "prove": "proofs.prove",
-    "checkpoint": "proofs.checkpoint",
     "erase": "keeping.erase",
     "seal": "keeping.seal",
     "new": "keeping.new",
+    "checkpoint": "checkpoint.checkpoint",
+    "timestamps": "checkpoint.timestamps",
 }
 """Commands of other modules, loaded when they are used: name, module of this package and attribute."""
 

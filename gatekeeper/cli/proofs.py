@@ -38,14 +38,6 @@ def prove(seq: int | None, since: Path | None, out: Path | None) -> None:
         out.write_text(text, encoding="utf-8")
 
 
-@click.command()
-@settings_option
-def checkpoint() -> None:
-    """Print the newest checkpoint: keep it elsewhere, and the log can never be set back behind it unseen."""
-    with reading(load_settings()) as reader:
-        click.echo(reader.note, nl=False)
-
-
 def check_proof(path: Path, vkey: "VerificationKey", since: Path | None) -> str:
     """Check a proof and say what it proves; raises ValueError for one that is none."""
     from gatekeeper.journal.note import read_cosigned

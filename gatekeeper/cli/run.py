@@ -43,7 +43,10 @@ def status(socket: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(health)
     else:
+        anchors = health.pop("anchors", {})
         print_pairs({name: visible(_text(value)) for name, value in health.items()})
+        if isinstance(anchors, dict):
+            print_pairs({f"anchor {name}": visible(value) for name, value in anchors.items()})
     sys.exit(0 if well else 1)
 
 
@@ -68,7 +71,7 @@ def run() -> None:
         raise Problem(str(error)) from error
 
 
-def _text(value: str | int | bool) -> str:  # noqa: FBT001 - what JSON has
+def _text(value: "str | int | bool | dict[str, str]") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

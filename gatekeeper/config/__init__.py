@@ -4,6 +4,7 @@ from gatekeeper.config.load import ConfigError, hide_secrets, load_config, parse
 from gatekeeper.config.model import (
     Action,
     AdminConfig,
+    AnchorConfig,
     ApprovalsConfig,
     Config,
     CredentialConfig,
@@ -29,6 +30,7 @@ from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
 __all__ = [
     "Action",
     "AdminConfig",
+    "AnchorConfig",
     "ApprovalsConfig",
     "ByteSize",
     "Config",

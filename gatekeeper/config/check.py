@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
+from gatekeeper.config.anchors import anchor_problems
 from gatekeeper.config.issuers import caller_problems, issuer_problems
 from gatekeeper.config.model import Action, ClientTls, Config, OperatorConfig, OperatorName, RequireConfig, RuleConfig
 from gatekeeper.config.quorum import can_seat
@@ -52,6 +53,7 @@ def _problems(config: Config) -> Iterator[Problem]:
         names.add(rule.name)
     yield from _approvals(config)
     yield from _masking(config)
+    yield from anchor_problems(config)
     if not _ORIGIN.fullmatch(config.journal.origin):
         yield "journal.origin", "must hold neither white space nor +"
     for host, credential in config.credentials.items():

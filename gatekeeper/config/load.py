@@ -17,9 +17,7 @@ NOT_SETTINGS: Final = frozenset({"GATEKEEPER_CONFIG", "GATEKEEPER_SOCKET"})
 """Variables that say where configuration and admin socket are."""
 
 # Keys of the design that this version does not act on: refused, so that nobody believes them in force.
-_LATER: Final = frozenset(
-    {"tools", "models", "max_output_tokens", "budget", "detectors", "allow", "anchors", "retention", "break_glass"}
-)
+_LATER: Final = frozenset({"tools", "models", "max_output_tokens", "budget", "detectors", "allow", "break_glass"})
 _MSGSPEC_PATH: Final = re.compile(r" - at `(?:key in )?\$\.?(?P<path>[^`]*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
@@ -156,7 +154,14 @@ def _resolve(config: Config, folder: Path) -> Config:
             config.identity,
             issuers=tuple(replace(issuer, jwks=_below(folder, issuer.jwks)) for issuer in config.identity.issuers),
         ),
-        journal=replace(config.journal, folder=folder / config.journal.folder),
+        journal=replace(
+            config.journal,
+            folder=folder / config.journal.folder,
+            anchors=tuple(
+                replace(anchor, file=_below(folder, anchor.file), roots=_below(folder, anchor.roots))
+                for anchor in config.journal.anchors
+            ),
+        ),
         approvals=replace(
             config.approvals,
             reviewers=folder / config.approvals.reviewers,

@@ -246,11 +246,43 @@ class MaskingConfig(Section, frozen=True, kw_only=True):
     response: dict[str, str | OperatorConfig] = msgspec.field(default_factory=lambda: {"default": "replace"})
 
 
+class AnchorConfig(Section, frozen=True, kw_only=True):
+    """`[[journal.anchors]]`: one place that checkpoints are taken to; exactly one of the first five says which.
+
+    `headers` belong to `http`; `roots` to `rfc3161`: the authority's certificates, a PEM file.
+    """
+
+    file: str = ""
+    syslog: str = ""
+    command: tuple[str, ...] = ()
+    http: str = ""
+    rfc3161: str = ""
+    name: str = ""
+    headers: dict[str, SecretTemplate] = {}
+    roots: str = ""
+
+    @property
+    def kind(self) -> str:
+        """Which of the five it is; the first where several are given, empty where none is."""
+        return next((kind for kind in ANCHOR_KINDS if getattr(self, kind)), "")
+
+    @property
+    def label(self) -> str:
+        """What it is called in `gatekeeper status`."""
+        return self.name or self.kind
+
+
+ANCHOR_KINDS: Final = ("file", "syslog", "command", "http", "rfc3161")
+
+
 class JournalConfig(Section, frozen=True, kw_only=True):
-    """`[journal]`: the folder, and the origin that its checkpoints name."""
+    """`[journal]`: the folder, the origin that its checkpoints name, where they go, what is kept and for how long."""
 
     folder: Path = Path("data/journal")
     origin: str = "gatekeeper.local/journal"
+    min_free: ByteSize = ByteSize(256 * MIB)
+    retention: Seconds = Seconds(0)
+    anchors: tuple[AnchorConfig, ...] = ()
 
 
 class ApprovalsConfig(Section, frozen=True, kw_only=True):

@@ -62,6 +62,7 @@ class Reason(enum.Enum):
     # the gateway itself
     CLIENT_GONE = "client-gone"
     JOURNAL_DOWN = "journal-down"
+    DISK_FULL = "disk-full"
     SHUTTING_DOWN = "shutting-down"
     GATEWAY_STOPPED = "gateway-stopped"
     INTERNAL = "internal"

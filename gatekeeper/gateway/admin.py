@@ -22,6 +22,7 @@ from starlette.routing import Route
 from gatekeeper.approvals import Desk
 from gatekeeper.gateway.answers import answer, http_error
 from gatekeeper.gateway.approvals_api import approval_routes
+from gatekeeper.gateway.health import Health, view_of
 from gatekeeper.gateway.peer import PeerProtocol
 
 FOLDER_MODE: Final = 0o750
@@ -32,27 +33,6 @@ LONGEST_STOP: Final = 3
 """Seconds that open requests get when the socket closes."""
 
 
-class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """How the gateway is: why the journal can't record (None: it can), and whether the proxy port is open.
-
-    `config` is the digest of the configuration in force, `refused` why the last reload changed nothing.
-    """
-
-    journal: str | None
-    listening: bool
-    config: str = ""
-    refused: str | None = None
-
-
-class HealthView(msgspec.Struct, frozen=True, kw_only=True):
-    """What `/healthz` answers; `held` counts the calls that wait for reviewers."""
-
-    status: str
-    journal: str
-    listening: bool
-    held: int
-    config: str
-    reload: str
 
 
 def create_admin(
@@ -133,17 +113,8 @@ class _Healthz:
         self._health = health
 
     async def healthz(self, _request: Request) -> Response:
-        now = self._health()
-        well = now.journal is None and now.listening
-        view = HealthView(
-            status="ok" if well else "failing",
-            journal=now.journal or "ok",
-            listening=now.listening,
-            held=self._desk.held,
-            config=now.config,
-            reload="ok" if now.refused is None else f"refused, the old one holds: {now.refused}",
-        )
-        return answer(view, 200 if well else 503)
+        health = self._health()
+        return answer(view_of(health, self._desk.held), 200 if health.well else 503)
 
 
 def _bind(path: Path, group: str | None) -> tuple[sockets.socket, int]:

@@ -1,5 +1,6 @@
 """What the admin socket offers about the record itself: that it was read, saved, or put under a legal hold."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -16,12 +17,13 @@ from gatekeeper.journal import (
     AdminEvent,
     Draft,
     EraseData,
+    Journal,
     JournalDown,
     ReadData,
-    Recorder,
     Scalars,
     SealData,
 )
+from gatekeeper.journal.anchoring import Anchoring, AnchorState
 
 LONGEST: Final = 1000
 """Characters of a command or a range."""
@@ -60,6 +62,16 @@ class Written(msgspec.Struct, frozen=True):
     seq: int
 
 
+class Pushed(msgspec.Struct, frozen=True):
+    """The newest checkpoint, anchored, and how the sinks are."""
+
+    note: str
+    anchors: tuple[AnchorState, ...]
+
+
+PUSH: Final = 10.0
+"""Seconds for which sinks are waited for."""
+
 ON_REQUEST: Final = frozenset(
     {AdminEvent.BACKUP, AdminEvent.RESTORE, AdminEvent.LEGAL_HOLD, AdminEvent.LEGAL_HOLD_LIFTED}
 )
@@ -81,14 +93,16 @@ def event_draft(by: str, event: Event, mask: Callable[[str], str]) -> Draft:
 class JournalApi:
     """The routes."""
 
-    def __init__(self, recorder: Recorder, mask: Callable[[str], str]) -> None:
-        self._recorder = recorder
+    def __init__(self, journal: Journal, anchoring: Anchoring, mask: Callable[[str], str]) -> None:
+        self._journal = journal
+        self._anchoring = anchoring
         self._mask = mask
 
     def routes(self) -> Sequence[Route]:
         """Give them."""
         return (
             Route("/v1/journal/reads", self.read, methods=["POST"]),
+            Route("/v1/journal/checkpoint", self.checkpoint, methods=["POST"]),
             Route("/v1/journal/events", self.event, methods=["POST"]),
             Route("/v1/journal/erasures", self.erase, methods=["POST"]),
             Route("/v1/journal/seals", self.seal, methods=["POST"]),
@@ -101,6 +115,16 @@ class JournalApi:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return refuse(400, 'expected {"command": TEXT, "range": TEXT}')
         return await self._write(read_draft(peer_name(request), reading, self._mask))
+
+    async def checkpoint(self, _request: Request) -> Response:
+        """Anchor the newest checkpoint, take it to all sinks, and say how they are."""
+        try:
+            note = await self._journal.anchor()
+        except JournalDown as error:
+            return refuse(503, str(error))
+        await asyncio.sleep(0)  # the sinks are told by the loop too
+        await self._anchoring.settle(PUSH)
+        return answer(Pushed(note, self._anchoring.states()))
 
     async def event(self, request: Request) -> Response:
         """Record what the peer did."""
@@ -137,7 +161,7 @@ class JournalApi:
 
     async def _write(self, draft: Draft) -> Response:
         try:
-            receipt = await self._recorder.submit(draft)
+            receipt = await self._journal.submit(draft)
         except LookupError as error:
             return refuse(404, str(error.args[0]))
         except TimeoutError as error:

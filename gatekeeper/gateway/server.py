@@ -24,17 +24,21 @@ from gatekeeper.config import Config
 from gatekeeper.config.check import listen_address
 from gatekeeper.exchange import Reason
 from gatekeeper.gateway import connection, http1, streams, tls
-from gatekeeper.gateway.admin import Health, create_admin, serve_admin
+from gatekeeper.gateway.admin import create_admin, serve_admin
+from gatekeeper.gateway.anchors import LAST_DELIVERY, connect, open_sinks
 from gatekeeper.gateway.authority import load_authority, upstream_roots
 from gatekeeper.gateway.fresh_keys import keep_fresh
+from gatekeeper.gateway.health import Health
 from gatekeeper.gateway.journal_api import JournalApi
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
 from gatekeeper.gateway.lock_api import LockApi
 from gatekeeper.gateway.locksmith import Locksmith
+from gatekeeper.gateway.metrics import Metrics
 from gatekeeper.gateway.reload import Force, Reload
 from gatekeeper.gateway.sweep import sweep
 from gatekeeper.gateway.token_api import TokenApi
 from gatekeeper.gateway.token_listener import TokenListener, server_context, token_app
+from gatekeeper.journal.anchoring import Anchoring
 from gatekeeper.masking import mask_text
 
 logger = logging.getLogger(__name__)
@@ -57,6 +61,7 @@ class Gateway:
         self.stopping = asyncio.Event()
         self.listening = False
         self._reloads: set[asyncio.Task[Force]] = set()
+        self.anchoring = Anchoring(open_sinks(parts.config))
 
     @property
     def parts(self) -> Parts:
@@ -82,11 +87,15 @@ class Gateway:
         streams.install(int(self.parts.config.proxy.body_limit))
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config
-            journal = JournalApi(self.parts.journal, self._masked).routes()
+            journal = JournalApi(self.parts.journal, self.anchoring, self._masked).routes()
             tokens = TokenApi(lambda: self.reload.parts).routes()
             locks = LockApi(Locksmith(self.parts, self._clients), self._sensitive).routes()
-            app = create_admin(self.parts.desk, self._health, self._sensitive, [*journal, *tokens, *locks])
+            metrics = Metrics(self.parts.journal.tally, self._health, lambda: self.parts.desk.held).route()
+            routes = [*journal, *tokens, *locks, metrics]
+            app = create_admin(self.parts.desk, self._health, self._sensitive, routes)
             admin = await serve_admin(app, config.admin_socket, config.admin.group or None)
+            self.anchoring.start()
+            connect(self.parts.journal, self.anchoring)
             listener: TokenListener | None = None
             try:
                 listener = await self._serve_tokens(tokens)
@@ -169,7 +178,11 @@ class Gateway:
             abort(handler.client)
         await self._until(lambda: not self.proxyserver.connections, GRACE)
         await self.master.done()
-        await self.parts.close()
+        try:
+            await self.parts.close()
+        finally:
+            await asyncio.sleep(0)  # what was anchored last comes from the writer's thread
+            await self.anchoring.close(LAST_DELIVERY)
 
     async def _until(self, reached: Callable[[], bool], seconds: float) -> None:
         """Wait for mitmproxy's connections, which tell nobody when they end."""
@@ -203,7 +216,13 @@ class Gateway:
     def _health(self) -> Health:
         force = self.reload.force
         return Health(
-            journal=self.parts.journal.failed, listening=self.listening, config=force.digest, refused=force.refused
+            journal=self.parts.journal.failed,
+            listening=self.listening,
+            config=force.digest,
+            refused=force.refused,
+            free=self.parts.disk.free,
+            disk_low=self.parts.disk.low,
+            anchors=self.anchoring.states(),
         )
 
 

@@ -29,6 +29,7 @@ from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.sealing import Following, OpenState, Seam, begin_segment, put_key_in_force, segment_drafts
 from gatekeeper.journal.segments import Segments
 from gatekeeper.journal.start import Opened, open_files
+from gatekeeper.journal.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Journal:
         self._asked: list[asyncio.Future[str]] = []
         self._written_at = time.monotonic()
         self.on_anchor: Callable[[str], None] | None = None
+        self.tally = Tally()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -117,6 +119,7 @@ class Journal:
         """Queue a draft; see `Recorder.submit`."""
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._intake.put(draft, future)
+        self.tally.count(draft)
         return future
 
     def erase(self, session: SessionId, by: str, why: str) -> asyncio.Future[Receipt]:
@@ -133,6 +136,11 @@ class Journal:
         Resolves with the receipt of the `seal` entry once the new segment has begun.
         """
         return self.submit(Draft(data=SealData(vkey=NEW_KEY if rotate else msgspec.UNSET)))
+
+    @property
+    def anchored(self) -> str:
+        """The note that was anchored last."""
+        return self._anchored
 
     def anchor(self) -> asyncio.Future[str]:
         """Anchor the newest checkpoint now; resolves with its note. `on_anchor` gets each in the writer's thread."""
@@ -246,8 +254,10 @@ class Journal:
     def _record(self, drafts: Sequence[Draft], raw: Sequence[bytes] | None = None) -> Grown:
         self._keys.provide({draft.session for draft in drafts if draft.session is not None and draft.bodied})
         grown = self._growth.add(drafts, self._clock(), self._keys.key_of, raw)
+        began = time.monotonic()
         self._store.commit(grown.group)
         self._note, self._written_at = grown.group.note, time.monotonic()
+        self.tally.committed(self._written_at - began)
         return grown
 
     def _erase(self, waiting: Waiting, data: EraseData) -> None:

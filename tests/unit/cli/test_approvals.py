@@ -17,7 +17,8 @@ from reviewing import ALICE, BOB, CAROL, SigningKey, Station, a_hold, a_rule, al
 from gatekeeper.approvals import Desk, Refused, Released
 from gatekeeper.cli import main
 from gatekeeper.exchange import Reason
-from gatekeeper.gateway.admin import AdminServer, Health, create_admin, serve_admin
+from gatekeeper.gateway.admin import AdminServer, create_admin, serve_admin
+from gatekeeper.gateway.health import Health
 from gatekeeper.journal.entries import DecisionData
 from gatekeeper.journal.statement import Answer, parse_statement
 

@@ -14,11 +14,12 @@ import pytest
 from reviewing import ALICE, SigningKey, Station, a_hold, allowed_signers, config_for, held, statement_on
 
 from gatekeeper.approvals import Desk
-from gatekeeper.gateway.admin import Health, create_admin, serve_admin
+from gatekeeper.gateway.admin import create_admin, serve_admin
 from gatekeeper.gateway.answers import BODY_LIMIT
+from gatekeeper.gateway.health import Health
 from gatekeeper.journal.entries import DecisionData
 
-NO_MORE = {"config": "", "reload": "ok"}
+NO_MORE = {"config": "", "reload": "ok", "disk": "ok", "anchors": {}}
 WELL = Health(journal=None, listening=True)
 SECRET_WORD = "4111"
 
