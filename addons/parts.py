@@ -4,16 +4,14 @@ import os
 import sqlite3
 from dataclasses import dataclass, replace
 
-import tomli_w
-
-from gatekeeper import VERSION
-from gatekeeper.approvals import Desk, Ledger, read_signers
+from addons.opening import opening_of
+from gatekeeper.approvals import Desk, Ledger
 from gatekeeper.approvals.lifecycle import CLOCK_SKEW
-from gatekeeper.config import Config, ConfigError, hide_secrets
+from gatekeeper.config import Config, ConfigError
 from gatekeeper.credentials import Vault
 from gatekeeper.exchange import Clock, DigestKey, Instant, now
 from gatekeeper.identity import Locks, SessionWindows, Verifier
-from gatekeeper.journal import Journal, JournalDown, Opening, RefusalLog, read_admin
+from gatekeeper.journal import Journal, JournalDown, RefusalLog, read_admin
 from gatekeeper.journal.disk import DiskWatch
 from gatekeeper.masking import Masker
 from gatekeeper.policy import Policy
@@ -108,16 +106,6 @@ def open_verifier(config: Config, clock: Clock, earlier: Verifier | None = None)
     )
 
 
-def opening_of(config: Config) -> Opening:
-    """Give what `open` states of a run with this configuration; raises ConfigError."""
-    return Opening(version=VERSION, config_text=config_text(config), signers=signers_of(config))
-
-
-def config_text(config: Config) -> str:
-    """Give the configuration in force as the journal keeps it: complete, secrets hidden."""
-    return tomli_w.dumps(hide_secrets(config))
-
-
 def check_detectors(config: Config) -> None:
     """Raise ConfigError for an operator of a detector that there is not."""
     Masker(config.masking, b"\0" * 32)
@@ -142,12 +130,3 @@ def _oldest_use(config: Config, clock: Clock) -> Instant:
     """Give the instant before which no approval was released that could be released by now: its decisions are older."""
     longest = max((rule.timeout for rule in config.rules), default=0.0)
     return Instant(clock() - round(longest * 1_000_000) - 2 * CLOCK_SKEW)
-
-
-def signers_of(config: Config) -> str:
-    """Read the reviewers' keys that are in force; raises ConfigError."""
-    try:
-        return read_signers(config.approvals.reviewers)
-    except (OSError, ValueError) as error:
-        msg = f"approvals.reviewers: {error}"
-        raise ConfigError(msg) from error

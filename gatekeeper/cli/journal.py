@@ -33,6 +33,10 @@ LATER: Final = {
     "erase": "keeping.erase",
     "seal": "keeping.seal",
     "new": "keeping.new",
+    "retention": "retention.retention",
+    "legal-hold": "retention.legal_hold",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
     "checkpoint": "checkpoint.checkpoint",
     "timestamps": "checkpoint.timestamps",
 }

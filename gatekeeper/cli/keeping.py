@@ -3,20 +3,21 @@
 import asyncio
 import datetime as dt
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from gatekeeper.cli.admin_client import AdminClient, SaidNo
 from gatekeeper.cli.options import load_settings, settings_option
 from gatekeeper.cli.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from gatekeeper.cli.admin_client import AdminClient
     from gatekeeper.config import Config
-    from gatekeeper.exchange import Receipt
+    from gatekeeper.exchange import Receipt, SessionId
     from gatekeeper.journal import Journal
 
 REPLACED: Final = "replaced"
@@ -33,15 +34,38 @@ def erase(session: str, reason: str) -> None:
     The entries stay, and with them who called whom, when and with what verdict; verification stays whole.
     """
     from gatekeeper.exchange import SessionId
-    from gatekeeper.gateway.offline import own_name
 
-    config = load_settings()
-    seq = _done(
-        config,
-        lambda client: client.erase(session, reason),
-        lambda journal: journal.erase(SessionId(session), own_name(), reason),
-    )
+    seq = erase_session(load_settings(), SessionId(session), reason)
     click.echo(f"session {session} is erased: entry {seq} says so, and its keys are destroyed")
+
+
+def erase_session(config: "Config", session: "SessionId", reason: str) -> int:
+    """Erase a session, through the running gateway or here; gives the entry. Legal holds keep what they cover."""
+    from gatekeeper.journal.retention import UnderHold, held_among
+
+    if held := held_among(config.journal.folder, [session]):
+        raise SaidNo(str(UnderHold(held[session])))
+    return erase_sessions(config, [session], reason)[0]
+
+
+def erase_sessions(config: "Config", sessions: "Sequence[SessionId]", reason: str) -> list[int]:
+    """Erase sessions of which it is known that no hold keeps them; gives the entries."""
+    from gatekeeper.gateway.offline import own_name
+    from gatekeeper.journal.index import forget
+
+    if not sessions:
+        return []
+    seqs = done(
+        config,
+        lambda client: [client.erase(session, reason) for session in sessions],
+        lambda journal: [journal.erase(session, own_name(), reason) for session in sessions],
+    )
+    try:
+        forget(config.journal.folder, sessions)
+    except (sqlite3.Error, TimeoutError) as error:
+        msg = f"the keys are destroyed, but not what index.db has: {error}; remove that file"
+        raise Problem(msg) from error
+    return seqs
 
 
 @click.command()
@@ -50,7 +74,7 @@ def erase(session: str, reason: str) -> None:
 def seal(*, new_key: bool) -> None:
     """End the segment and go on in a new one; the sealed file can be moved away once it is copied."""
     config = load_settings()
-    seq = _done(config, lambda client: client.seal(rotate=new_key), lambda journal: journal.seal(rotate=new_key))
+    (seq,) = done(config, lambda client: [client.seal(rotate=new_key)], lambda journal: [journal.seal(rotate=new_key)])
     click.echo(f"the segment ends with entry {seq}" + ("; another key signs from here on" if new_key else ""))
 
 
@@ -70,7 +94,7 @@ def begin_anew(config: "Config") -> Path:
     """Move the old journal aside and begin a new one that names it; raises Problem or JournalDown."""
     import msgspec
 
-    from addons.parts import opening_of
+    from addons.opening import opening_of
     from gatekeeper.journal import Journal
     from gatekeeper.journal.files import KeyFiles, lock_folder
 
@@ -129,11 +153,12 @@ def _size_of(note: str) -> int:
     return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else -1
 
 
-def _done(
-    config: "Config", online: "Callable[[AdminClient], int]", offline: "Callable[[Journal], Awaitable[Receipt]]"
-) -> int:
-    """Have the running gateway do it, or do it here where none runs; gives the entry."""
-    from gatekeeper.cli.admin_client import AdminClient
+def done(
+    config: "Config",
+    online: "Callable[[AdminClient], list[int]]",
+    offline: "Callable[[Journal], Sequence[Awaitable[Receipt]]]",
+) -> list[int]:
+    """Have the running gateway do it, or do it here where none runs; gives the entries."""
     from gatekeeper.cli.read_entry import is_off
     from gatekeeper.gateway.offline import writing_offline
 
@@ -144,10 +169,10 @@ def _done(
         if not is_off(error):
             raise
 
-    async def write() -> int:
+    async def write() -> list[int]:
         async with writing_offline(config) as journal:
             try:
-                return (await offline(journal)).seq
+                return [(await written).seq for written in offline(journal)]
             except LookupError as error:
                 raise Problem(str(error.args[0])) from error
 

@@ -77,16 +77,17 @@ def list_entries(
         last = min(first + limit, high)
         record_read(config, "journal list", f"{first}..{last - 1}" if last > first else "")
         entries, start = list(reader.entries(first, last)), reader.start
-        proof = prove(reader, entries)
+        proof = prove(reader, config.journal.folder, entries)
     if as_json:
         print_json({"size": size, "proof": proof, "entries": [plain(entry) for entry in entries]})
-        return
+        sys.exit(0 if proof.proved else 1)
     print_table(COLUMNS, [_row(entry) for entry in entries])
     click.echo(f"{_count(len(entries), 'entry', 'entries')} of {size}; {proof_line(proof)}", err=True)
     if entries and first > start:
         click.echo(f"older: --before {first}", err=True)
     if last < size and entries:
         click.echo(f"newer: --after {last - 1}", err=True)
+    sys.exit(0 if proof.proved else 1)
 
 
 @click.command()
@@ -107,13 +108,14 @@ def show(seq: int, *, body: bool, as_json: bool) -> None:
             sys.exit(1)
         record_read(config, "journal show", str(seq))
         content, damaged = _content(reader, entry)
-        proof = prove(reader, [entry])
+        proof = prove(reader, config.journal.folder, [entry])
     if as_json:
         print_json(plain(entry) | {"proof": proof} | ({"content": plain_content(content)} if body else {}))
-        return
+        sys.exit(0 if proof.proved else 1)
     for line in entry_lines(entry, content, "full" if body else "head", damaged=damaged):
         click.echo(line)
     click.echo(proof_line(proof), err=True)
+    sys.exit(0 if proof.proved else 1)
 
 
 @click.command()
@@ -154,13 +156,13 @@ def search(text: tuple[str, ...], limit: int, *, as_json: bool, type_: str | Non
             size, searched = reader.size, reader.has_keys
         entries = [reader.entry(one.seq) for one in found]
         hits = [reader.entry(one.hit) for one in found]
-        proof = prove(reader, [*entries, *hits])
+        proof = prove(reader, config.journal.folder, [*entries, *hits])
     if as_json:
         rows = [
             plain(entry) | {"hit": one.hit, "snippet": one.snippet} for entry, one in zip(entries, found, strict=True)
         ]
         print_json({"size": size, "bodies_searched": searched, "proof": proof, "found": rows})
-        sys.exit(0 if found else 1)
+        sys.exit(0 if found and proof.proved else 1)
     _print_found(entries, found)
     click.echo(f"{_count(len(found), 'match', 'matches')} in {size} entries; {proof_line(proof)}", err=True)
     click.echo("what is not here was not found by index.db, which is no evidence", err=True)
@@ -168,7 +170,7 @@ def search(text: tuple[str, ...], limit: int, *, as_json: bool, type_: str | Non
         click.echo("bodies were not searched: you may not read their keys", err=True)
     if len(found) == limit:
         click.echo(f"there may be more: --before {found[0].seq}, or --limit", err=True)
-    sys.exit(0 if found else 1)
+    sys.exit(0 if found and proof.proved else 1)
 
 
 @click.command()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, override
 
-import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -31,8 +30,6 @@ SOCKET_UMASK: Final = 0o117
 
 LONGEST_STOP: Final = 3
 """Seconds that open requests get when the socket closes."""
-
-
 
 
 def create_admin(

@@ -1,7 +1,9 @@
 """What the admin socket offers about the record itself: that it was read, saved, or put under a legal hold."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -9,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gatekeeper.exchange import SessionId
 from gatekeeper.gateway.answers import answer, body_of, refuse
 from gatekeeper.gateway.peer import is_owner, peer_name
 from gatekeeper.journal import (
@@ -24,6 +27,8 @@ from gatekeeper.journal import (
     SealData,
 )
 from gatekeeper.journal.anchoring import Anchoring, AnchorState
+from gatekeeper.journal.index import forget
+from gatekeeper.journal.retention import UnderHold, held_among
 
 LONGEST: Final = 1000
 """Characters of a command or a range."""
@@ -93,7 +98,8 @@ def event_draft(by: str, event: Event, mask: Callable[[str], str]) -> Draft:
 class JournalApi:
     """The routes."""
 
-    def __init__(self, journal: Journal, anchoring: Anchoring, mask: Callable[[str], str]) -> None:
+    def __init__(self, journal: Journal, folder: Path, anchoring: Anchoring, mask: Callable[[str], str]) -> None:
+        self._folder = folder
         self._journal = journal
         self._anchoring = anchoring
         self._mask = mask
@@ -147,7 +153,15 @@ class JournalApi:
         except (msgspec.DecodeError, UnicodeDecodeError):
             return refuse(400, 'expected {"session": ID, "reason": TEXT}')
         why = self._mask(asked.reason[:LONGEST])
-        return await self._write(Draft(EraseData(session=asked.session, keys=(), by=peer_name(request), why=why)))
+        session = SessionId(asked.session)
+        if held := await asyncio.to_thread(held_among, self._folder, [session]):
+            return refuse(409, str(UnderHold(held[session])))
+        written = await self._write(Draft(EraseData(session=session, keys=(), by=peer_name(request), why=why)))
+        try:
+            await asyncio.to_thread(forget, self._folder, [session])
+        except (sqlite3.Error, TimeoutError) as error:
+            return refuse(409, f"the keys are destroyed, but not what index.db has: {error}; remove that file")
+        return written
 
     async def seal(self, request: Request) -> Response:
         """End the segment; answers once the next one has begun."""

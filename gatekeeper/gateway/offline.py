@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
-from addons.parts import opening_of
+from addons.opening import opening_of
 from gatekeeper.config import Config
 from gatekeeper.gateway.peer import user_name
 from gatekeeper.journal import Journal

@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from addons.chain import Chain, build_chain
-from addons.parts import Parts, config_text, renew, signers_of
+from addons.opening import config_text, signers_of
+from addons.parts import Parts, renew
 from gatekeeper.config import Config, ConfigError
 from gatekeeper.exchange import Receipt
 from gatekeeper.journal import ConfigData, Content, Draft, JournalDown

@@ -87,7 +87,7 @@ class Gateway:
         streams.install(int(self.parts.config.proxy.body_limit))
         with asyncio_utils.set_eager_task_factory():
             config = self.parts.config
-            journal = JournalApi(self.parts.journal, self.anchoring, self._masked).routes()
+            journal = JournalApi(self.parts.journal, config.journal.folder, self.anchoring, self._masked).routes()
             tokens = TokenApi(lambda: self.reload.parts).routes()
             locks = LockApi(Locksmith(self.parts, self._clients), self._sensitive).routes()
             metrics = Metrics(self.parts.journal.tally, self._health, lambda: self.parts.desk.held).route()

@@ -186,6 +186,11 @@ class KeyReader:
         row = self._database.execute("SELECT value FROM secret WHERE name = 'digest'").fetchone()
         return DigestKey(row[0]) if row else None
 
+    def sessions(self) -> set[SessionId]:
+        """Give the sessions whose bodies can still be read."""
+        rows = self._database.execute("SELECT DISTINCT session FROM data_key WHERE session <> ?", [KEPT_FOR_EVER])
+        return {SessionId(session) for (session,) in rows}
+
     def close(self) -> None:
         """Close the store."""
         self._database.close()

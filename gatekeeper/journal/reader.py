@@ -120,6 +120,10 @@ class Reader:
         timeline = msgspec.json.decode(parts[TIMELINE], type=Timeline) if TIMELINE in parts else None
         return Recorded(body.media, parts.get(CONTENT, b""), timeline)
 
+    def readable(self) -> set[SessionId]:
+        """Give the sessions whose keys are still there; none without keys."""
+        return self._keys.sessions() if self._keys is not None else set()
+
     def sessions(self) -> Iterator[tuple[SessionId, Seq, Seq]]:
         """Give each session with the seqs of its first and last entry, in order of their first."""
         found: dict[SessionId, tuple[Seq, Seq]] = {}

@@ -119,7 +119,7 @@ def _trust(found: Chosen, *, verify: bool) -> Trust:
 
     if verify or is_small(found.reader):
         return Trust(verify_journal(load_settings().journal.folder), None)
-    return Trust(None, prove(found.reader, found.entries()))
+    return Trust(None, prove(found.reader, load_settings().journal.folder, found.entries()))
 
 
 def heading(trust: Trust, summary: "SessionSummary | None") -> dict[str, str]:

@@ -42,6 +42,11 @@ def tamper(recorded: Path, statement: str) -> None:
     database.close()
 
 
+def alter(recorded: Path, seq: int, old: str, new: str) -> None:
+    leaf = f"CAST(replace(CAST(leaf AS TEXT), '{old}', '{new}') AS BLOB)"
+    tamper(recorded, f"UPDATE entry SET leaf = {leaf} WHERE seq = {seq}")
+
+
 @pytest.mark.usefixtures("recorded")
 def test_entries_are_listed_in_order(run: Run) -> None:
     result = run("journal", "list")
@@ -142,6 +147,28 @@ def test_no_database_at_all_is_one_line(run: Run, recorded: Path) -> None:
     (recorded / "data" / "journal" / "journal.db").write_bytes(b"no database, but long enough to be looked at" * 100)
     result = run("journal", "list")
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+
+
+class TestProof:
+    @pytest.mark.parametrize("arguments", [["list"], ["show", "6"], ["search", "world"]])
+    def test_what_is_shown_is_proved(self, run: Run, recorded: Path, arguments: list[str]) -> None:
+        result = run("journal", *arguments)
+        assert (recorded.exists(), result.exit_code) == (True, 0)
+        assert "proved by the checkpoint over 15, under the folder's own key" in result.stderr
+
+    @pytest.mark.parametrize("arguments", [["list"], ["show", "6"], ["search", "--exchange", "0000000000000003"]])
+    def test_an_altered_entry_is_shown_to_be_so(self, run: Run, recorded: Path, arguments: list[str]) -> None:
+        alter(recorded, 6, '"status":403', '"status":200')
+        alter(recorded, 5, "POST", "GET")
+        result = run("journal", *arguments)
+        assert result.exit_code == 1
+        assert "NOT PROVED: " in result.stderr
+
+    def test_a_log_under_another_key_proves_nothing(self, run: Run, recorded: Path) -> None:
+        (recorded / "data" / "journal" / "journal.vkey").write_text("x+00000000+AAAA")
+        result = run("journal", "list", "--json")
+        proof = json.loads(result.stdout)["proof"]
+        assert (result.exit_code, proof["problem"] is None, len(proof["not_proved"])) == (1, False, 15)
 
 
 @pytest.mark.usefixtures("recorded")

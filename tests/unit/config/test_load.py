@@ -62,14 +62,14 @@ def test_the_shipped_file_names_every_key() -> None:
 def test_the_shipped_file_sets_every_plain_key_live(section: str) -> None:
     tree = tomllib.loads(SHIPPED.read_text())
     kind = Config.__annotations__[section]
-    tables = {"exchange"}  # arrays of tables, of which there are none as shipped
+    tables = {"exchange", "anchors"}  # arrays of tables, of which there are none as shipped
     assert {field.name for field in msgspec.structs.fields(kind)} - tables == set(tree[section])
 
 
 def test_the_examples_of_the_shipped_file_are_valid() -> None:
     """What is commented out in code form must load when a person uncomments it."""
     text = SHIPPED.read_text()
-    code = re.compile(r"^# (?=\[\[[a-z.]+\]\]|\[credentials|[a-z_-]+ = )", re.MULTILINE)
+    code = re.compile(r"^# (?=\[\[[a-z.]+\]\]|\[credentials|[a-z0-9_-]+ = )", re.MULTILINE)
     config = parse_config(code.sub("", text), SHIPPED)
     assert [rule.action for rule in config.rules] == [
         Action.DENY, Action.HOLD, Action.HOLD, Action.ALLOW, Action.ALLOW,
@@ -78,6 +78,7 @@ def test_the_examples_of_the_shipped_file_are_valid() -> None:
     assert config.identity.issuers[1].map
     assert config.approvals.owners
     assert config.credentials
+    assert len(config.journal.anchors) == 5
 
 
 def test_paths_are_relative_to_the_file() -> None:
