@@ -22,8 +22,12 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_cut(reader: Reader, start: Instant, stop: Instant) -> Cut:
-    """Find the cut for `start` <= time < `stop`; raises LookupError where the log has nothing in it."""
-    first, after = reader.seq_at(start), reader.seq_at(stop)
+    """Find the cut for `start` <= time < `stop`; raises LookupError where there is none, in a line."""
+    try:
+        first, after = reader.seq_at(start), reader.seq_at(stop)
+    except ValueError as error:
+        msg = "the journal is damaged, so the period can't be found in it; `gatekeeper journal verify` says where"
+        raise LookupError(msg) from error
     if first == after:
         msg = "the journal has no entry in this period"
         raise LookupError(msg)

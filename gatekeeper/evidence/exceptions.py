@@ -15,7 +15,6 @@ type Owners = dict[str, tuple[str, ...]]
 class Kind(enum.Enum):
     """The kinds, as `controls.toml` names them."""
 
-    GAP = "gap"
     CRASH = "crash"
     TRUNCATED = "truncated"
     UNINSPECTED = "uninspected"

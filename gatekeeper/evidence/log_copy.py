@@ -46,9 +46,15 @@ class LogCopy:
         self._database.executemany("INSERT INTO start_peak VALUES (?, ?, ?)", rows)
 
     def entries(self, start: int, stop: int) -> Iterator[Entry]:
-        """Give the entries in [start, stop) in order, each copied; raises ValueError for one that can't be read."""
+        """Give the entries in [start, stop) in order, each copied.
+
+        Raises ValueError for one that can't be read, LookupError where one is missing: of such a log nothing is proved.
+        """
         for at in range(start, stop, BATCH):
             rows = list(self._reader.log.leaves(at, min(at + BATCH, stop)))
+            if [seq for seq, _ in rows] != list(range(at, min(at + BATCH, stop))):
+                msg = f"an entry from {at} on is missing; `gatekeeper journal verify` says which"
+                raise LookupError(msg)
             self._database.executemany("INSERT INTO entry VALUES (?, ?)", rows)
             for seq, leaf in rows:
                 entry = decode_leaf(leaf)

@@ -14,7 +14,6 @@ SHOWN: Final = 30
 """Rows of a table that may be long; the sheets have all."""
 
 MEANINGS: Final = {
-    Kind.GAP: "numbers of the log are missing",
     Kind.CRASH: "a run of the gateway did not end in order",
     Kind.TRUNCATED: "the gateway stopped in the middle of a call",
     Kind.UNINSPECTED: "a body passed that could not be inspected",
@@ -44,6 +43,7 @@ def page_bytes(report: Report) -> bytes:
     )
     page = environment.get_template("page.html.j2").render(
         r=report,
+        period=f"{_short(report.scope.start)} to {_short(report.scope.end)}",
         headline=_headline(report),
         scope_rows=_scope(report),
         meanings={kind.value: meaning for kind, meaning in MEANINGS.items()},
@@ -85,7 +85,7 @@ def _headline(report: Report) -> tuple[tuple[str, str], ...]:
 def _scope(report: Report) -> tuple[tuple[str, str], ...]:
     scope, changes = report.scope, report.surveyed.changes
     return (
-        ("Period", f"{scope.start} to {scope.end}, the end not included"),
+        ("Period", f"{_short(scope.start)} to {_short(scope.end)}, the end not included"),
         ("Entries of the log", f"{number(scope.first)} to {number(scope.last)}"),
         (
             "Start checkpoint",
@@ -100,12 +100,17 @@ def _scope(report: Report) -> tuple[tuple[str, str], ...]:
         ),
         ("Versions", ", ".join(report.surveyed.runs.versions) or "none began in the period"),
         ("Configurations", ", ".join(changes.configs) or "none came into force in the period"),
-        ("Read by", f"{number(changes.reads)} recorded queries, in csv/access.csv"),
+        ("Read by", f"{number(changes.reads)} times, as csv/access.csv has it"),
         (
             "Sampling",
             f"smallest SHA-256(seed:seq); seed {scope.seed} = SHA-256(nonce ‖ end root), nonce {scope.nonce!r}",
         ),
     )
+
+
+def _short(time: str) -> str:
+    """Leave out a second's parts where there are none."""
+    return time.replace(".000000Z", "Z")
 
 
 def _head(size: int, root: str) -> str:
@@ -138,10 +143,7 @@ def _sections(report: Report) -> tuple[Section, ...]:
 def _completeness(report: Report) -> Section:
     runs, traffic, rescan = report.surveyed.runs, report.surveyed.traffic, report.surveyed.rescan
     rows = (
-        (
-            "Sequence",
-            f"{number(report.scope.last - report.scope.first + 1)} entries without a gap, checked entry by entry",
-        ),
+        ("Sequence", f"{number(report.surveyed.entries)} entries, none missing"),
         ("Runs that began", f"{number(runs.runs)}, of them {number(runs.crashes)} after a crash"),
         ("Down time between runs", duration(runs.down)),
         ("Calls cut off by a stop", number(traffic.outcomes.get("truncated", 0))),

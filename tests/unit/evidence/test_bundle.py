@@ -170,3 +170,14 @@ def test_an_empty_period_is_said(story: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_there_is_left_alone(story: Path, bundle: Path) -> None:
     with pytest.raises(FileExistsError):
         build(story, bundle)
+
+
+def test_of_a_log_with_a_gap_there_is_no_bundle(story: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "story"
+    shutil.copytree(story, broken)
+    with sqlite3.connect(broken / "journal" / "journal.db") as database:
+        database.execute("DELETE FROM entry WHERE seq = 6")
+    database.close()
+    with pytest.raises(LookupError, match="is missing"):
+        build(broken, tmp_path / "bundle")
+    assert not (tmp_path / "bundle" / "manifest-sha256.txt").exists()
