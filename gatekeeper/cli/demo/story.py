@@ -124,7 +124,7 @@ class Story:
 
     def _show_journal(self) -> str:
         self.screen.step("The masked exchange, from the journal")
-        entries = json.loads(self.processes.run("journal", "list", "--json"))
+        entries = json.loads(self.processes.run("journal", "list", "--json"))["entries"]
         request = next(entry for entry in entries if entry["type"] == "request")
         answer = next(
             entry for entry in entries if entry["type"] == "response" and entry["exchange"] == request["exchange"]
@@ -161,7 +161,9 @@ class Story:
             for command in (
                 f"gatekeeper replay show {session}",
                 "gatekeeper journal list",
+                f"gatekeeper replay serve {session[:8]} --timed",
                 "gatekeeper journal verify --anchors data/journal/anchors.log",
+                "gatekeeper evidence build --from 1d --to now --out evidence",
                 "gatekeeper run        # then, in another terminal: gatekeeper status",
             ):
                 self.screen.command(command)
