@@ -4,6 +4,9 @@ from collections.abc import Callable
 
 import msgspec
 
+type Validator = Callable[[str], int]
+"""Gives how much of a match counts, from its start; 0 where it is nothing."""
+
 
 class Span(msgspec.Struct, frozen=True):
     """Where something was found: code points of the text, end exclusive."""
@@ -16,18 +19,37 @@ class Span(msgspec.Struct, frozen=True):
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table of detectors; an entity may have several, a strict one and one that asks for context.
 
-    `pattern` (`regex` syntax) has its boundaries in it, repeats nothing without a bound, and looks at most
-    two characters past its end. `spaced`: its matches may hold white space; they begin with a digit, a bracket,
-    + or two capitals. `prefilter` (RE2 syntax) matches wherever `pattern` can: it is the gate.
-    `validate` gives how much of the match counts, from its start; 0 for none. `context`: one of these words
-    (`regex` syntax) must stand to the left. `cost`: what one validation costs, in characters of one run.
+    `form` tells people which row it is. `pattern` (`regex` syntax) has its boundaries in it, repeats nothing
+    without a bound, and looks at most two characters past its end. `spaced`: its matches may hold white space;
+    they begin with a digit, a bracket, + or -, or two capitals, unless `letters` says: with any letter.
+
+    `gate` (RE2 syntax; it reads ASCII, with `?` for any other character) is found wherever `pattern` is.
+    `shape`, or `gate` where it is empty, begins where `pattern` does or up to `lead` characters before.
+    `numeric`: a match begins with a digit that stands in no word and after no decimal point, or with one + or (
+    before it, and holds six digits, an IPv4 address, or a capital among its first characters.
+
+    `context`: one of these words must stand to the left, at most `within` characters before the match.
+    `against`: none of these may stand there, nearer than that word; without `context`, near the match.
+    Both are alternatives in syntax that RE2 and `regex` share, without case.
+
+    `validate` says how much of a match counts, `validator` is its name. `cost`: what one validation costs, in
+    units of Work. `default`: whether it is on unless the configuration says otherwise.
     """
 
     entity: str
+    form: str
     pattern: str
-    prefilter: str
-    validate: Callable[[str], int] | None = None
+    gate: str
+    validate: Validator | None = None
+    validator: str = ""
     context: str = ""
+    within: int = 64
+    lead: int = 0
+    against: str = ""
     priority: int = 0
-    cost: int = 50
+    cost: int = 100
     spaced: bool = False
+    letters: bool = False
+    numeric: bool = False
+    shape: str = ""
+    default: bool = True

@@ -8,7 +8,7 @@ import msgspec
 from gatekeeper.config import MaskingConfig
 from gatekeeper.exchange import Finding, Message
 from gatekeeper.masking.body import Body, read_body
-from gatekeeper.masking.catalogue import DETECTOR_NAMES, DETECTORS
+from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTOR_NAMES
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.document import rewrite
 from gatekeeper.masking.head import Place, head_findings, masked_head, read_head, without_secrets
@@ -167,7 +167,7 @@ def mask_text(masker: Masker, text: str) -> str:
 @functools.cache
 def _restoring_scanner() -> Scanner:
     """Compile the table of detectors with the rows that find pseudonyms."""
-    return Scanner((*DETECTORS, *token_detectors(DETECTOR_NAMES)))
+    return Scanner((*DEFAULT_DETECTORS, *token_detectors(DETECTOR_NAMES)))
 
 
 def find_spans(text: str) -> list[Span]:

@@ -1,54 +1,38 @@
-"""Finds spans in a text: gate, pattern, validator, context; then overlaps leftmost, longest, by priority.
+"""Finds spans in a text: gate, pattern, context, validator; then overlaps leftmost, longest, by priority.
 
 What is found at a place depends on a bounded stretch of text around it and nothing else, so that a text
 that comes in pieces gives the same spans as the whole: `scan` says from where on more text could matter.
 """
 
+import bisect
+import enum
 import functools
-import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
-import re2
 import regex  # type: ignore[import-untyped]  # its types are a package of their own
 
-from gatekeeper.masking.catalogue import DETECTORS
+from gatekeeper.masking.allow import NOTHING, Allowed
+from gatekeeper.masking.catalogue import DEFAULT_DETECTORS
+from gatekeeper.masking.context import AGAINST, CONTEXT, nearest_word
 from gatekeeper.masking.detector import Detector, Span
-from gatekeeper.masking.faults import UnreadableBody
+from gatekeeper.masking.gate import Gate, NumberGate, gate_bytes, locate, locate_words
+from gatekeeper.masking.growth import Growth
+from gatekeeper.masking.work import Work
 
-CONTEXT: Final = 64
-"""Characters to the left of a match in which context words are looked for."""
+__all__ = ["LEFT", "Candidate", "Outcome", "Scan", "Scanner", "Work", "default_scanner"]
 
 LEFT: Final = CONTEXT + 16
 """Characters to the left of a place that decide, lookbehinds included, what is found there."""
 
 _AHEAD: Final = 2  # characters past its end that a pattern may look at
-_LEAST: Final = 6  # characters of the shortest match: a@b.co
-_NEVER: Final = "\uffff"  # a noncharacter: no text that means something has it
-_GATE_MEMORY: Final = 64 << 20  # bytes; RE2 answers «no match» where its automaton finds no room
-
-_SPACED_START: Final = re.compile(r"[\d(+]|[A-Z](?:[A-Z]|\Z)")
-_PLAIN_WORD: Final = re.compile(r"\w[\w.+%'-]{0,63}")
-
-# A value and the next key: what stands left of it belongs to another field.
-_FIELD_END: Final = re.compile(r"\"\s*,|,\s*\\*\"")
-
-
-class Work:
-    """How much may still be done for one message, in characters times detectors run."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, limit: int) -> None:
-        self.left = limit
-
-    def spend(self, amount: int) -> None:
-        """Take off; raises UnreadableBody when nothing is left."""
-        self.left -= amount
-        if self.left < 0:
-            msg = "it takes more work to inspect than is allowed"
-            raise UnreadableBody(msg)
+_LEAST: Final = 4  # characters of the shortest match
+# What the parts cost, in units of Work.
+_GATE_CHARACTERS: Final = 8  # a unit passes so many characters through the gate or a locator
+_TRY: Final = 100
+_GROWTH: Final = 20  # units a character for the question what could still grow
 
 
 class Scan(msgspec.Struct, frozen=True):
@@ -58,110 +42,169 @@ class Scan(msgspec.Struct, frozen=True):
     settled: int
 
 
-class _Candidate(msgspec.Struct, frozen=True):
+class Outcome(enum.Enum):
+    """What became of a match of a detector's pattern."""
+
+    FOUND = "found"
+    NO_WORD = "no context word"
+    AGAINST = "a word speaks against it"
+    INVALID = "its validator says no"
+    ALLOWED = "on an allow-list"
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A match of a detector's pattern; `word` is the place of the word that spoke for it or against it."""
+
     start: int
     end: int
-    rank: int
-    entity: str
+    detector: Detector
+    outcome: Outcome
+    word: tuple[int, int] | None = None
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        return self.start, -self.end, -self.rank
+    def order(self) -> tuple[int, int, int, int]:
+        """Leftmost, longest, by priority; then the one whose word is nearer."""
+        distance = self.start - self.word[1] if self.word else CONTEXT
+        return self.start, -self.end, -self.detector.priority, distance
 
 
 class Scanner:
-    """A compiled table of detectors."""
+    """A compiled table of detectors, with the allow-lists."""
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._detectors = tuple(detectors)
-        self._gate = _gate(detector.prefilter for detector in detectors)
+    def __init__(self, detectors: Sequence[Detector], allowed: Allowed = NOTHING) -> None:
+        self.detectors = tuple(detectors)
+        self.allowed = allowed
+        self._gate = Gate(self.detectors)
+        self._number_gate = NumberGate(self.detectors)
+        self._growth = Growth(self.detectors)
 
-    def passes(self, text: str | bytes) -> bool:
+    def passes(self, text: str) -> bool:
         """Tell whether anything could be found in a text, which must be folded already."""
-        return bool(self._gate.Match(text.encode("utf-8", "replace") if isinstance(text, str) else text))
+        data = gate_bytes(text)
+        opened = self._gate.open(data)
+        if not all(self.detectors[number].numeric for number in opened):
+            return True
+        numeric = set(opened)
+        return (
+            any(not numeric.isdisjoint(shaped) for _, shaped in self._number_gate.starts(data, 0)) if numeric else False
+        )
 
     def scan(self, text: str, start: int, floor: int, work: Work, *, final: bool) -> Scan:
         """Find spans in a folded text; candidates begin at `start`, spans at `floor`, where others have ended.
 
         Not `final`: the text may go on, and only spans are given that nothing could change.
         """
-        settled = len(text) if final else self._settled(text, start, work)
-        found: list[_Candidate] = []
-        for candidate in self._candidates(text, start, work):
+        data = gate_bytes(text)
+        settled = len(text) if final else self._growth.settled(text, data, start)
+        work.spend((len(text) - start) * (1 if final else _GROWTH))
+        found: list[Candidate] = []
+        for candidate in self.candidates(text, data, start, work):
+            if candidate.outcome is not Outcome.FOUND:
+                continue
             found.append(candidate)
             if not final and candidate.end > len(text) - _AHEAD:
                 settled = min(settled, candidate.start)
         found = sorted((candidate for candidate in found if candidate.start < settled), key=lambda c: c.order)
         return Scan(tuple(_resolved(found, floor)), settled)
 
-    def _settled(self, text: str, start: int, work: Work) -> int:
-        """Find the first place from which on a match could still grow."""
-        work.spend(len(text) - start)
-        settled = len(text)
-        if _SPACED_START.search(text, start) and (match := self._spaced.search(text, start, partial=True)):
-            settled = match.start()
-        if not (word := _last_word(text[start:])):
-            return settled
-        if _PLAIN_WORD.fullmatch(word):  # it could become an address, and nothing begins before it
-            return min(settled, len(text) - len(word))
-        match = self._unspaced.search(text, len(text) - len(word), partial=True)
-        return min(settled, match.start()) if match else settled
-
-    @functools.cached_property
-    def _spaced(self) -> regex.Pattern[str]:
-        return _reaching_the_end(detector.pattern for detector in self._detectors if detector.spaced)
-
-    @functools.cached_property
-    def _unspaced(self) -> regex.Pattern[str]:
-        return _reaching_the_end(detector.pattern for detector in self._detectors if not detector.spaced)
-
-    def _candidates(self, text: str, start: int, work: Work) -> Iterator[_Candidate]:
+    def candidates(self, text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
+        """Give each match of each detector's pattern from `start` on, and what became of it."""
         if len(text) - start < _LEAST:
             return
-        work.spend(len(text))
-        for number in self._gate.Match(text.encode("utf-8", "replace")) or ():
-            yield from _candidates(self._detectors[number], text, start, work)
+        work.spend(len(data) // _GATE_CHARACTERS)
+        numeric: set[int] = set()
+        for number in self._gate.open(data):
+            if self.detectors[number].numeric:
+                numeric.add(number)
+            else:
+                yield from self._of(self.detectors[number], text, data, start, work)
+        if numeric:
+            yield from self._numbers(numeric, text, data, start, work)
 
+    def _of(self, detector: Detector, text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
+        """Try every start, also within what matched, so that the result doesn't depend on where the text was cut."""
+        match_at = _compiled(detector.pattern).match
+        work.spend((len(data) - start) // _GATE_CHARACTERS, detector.entity)
+        for begin in _starts(detector, data, start):
+            work.spend(_TRY, detector.entity)
+            if match := match_at(text, begin):
+                yield self._judged(detector, text, match, work)
 
-def _last_word(text: str) -> str:
-    return "" if not text or text[-1].isspace() else text.rsplit(None, 1)[-1]
+    def _numbers(self, numbers: set[int], text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
+        """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
+        regions = {
+            number: list(_regions(self.detectors[number], data, start))
+            for number in numbers
+            if self.detectors[number].context
+        }
+        covered = bytearray(len(data))
+        for begin, shaped in self._number_gate.starts(data, start):
+            work.spend(_TRY)
+            for number in shaped:
+                if number not in numbers or (number in regions and not _within(regions[number], begin)):
+                    continue
+                detector = self.detectors[number]
+                work.spend(_TRY, detector.entity)
+                match = _compiled(detector.pattern).match(text, begin)
+                if match is None or covered.find(0, begin, match.end()) < 0:
+                    continue
+                candidate = self._judged(detector, text, match, work)
+                if candidate.outcome is Outcome.FOUND:
+                    covered[begin : candidate.end] = b"\1" * (candidate.end - begin)
+                yield candidate
 
-
-def _reaching_the_end(patterns: Iterable[str]) -> regex.Pattern[str]:
-    """Match, partially, from the first place from which any of the patterns reaches the end of the text."""
-    return regex.compile(f"(?:{'|'.join(f'(?:{pattern})' for pattern in dict.fromkeys(patterns))}){_NEVER}")
-
-
-def _candidates(detector: Detector, text: str, start: int, work: Work) -> Iterator[_Candidate]:
-    """Try every start, also within what matched, so that the result doesn't depend on where the text was cut."""
-    pattern = _compiled(detector.pattern)
-    work.spend(len(text) - start)
-    while match := pattern.search(text, start):
-        begin, end = match.span()
-        start = begin + 1
-        work.spend(CONTEXT)
-        if detector.context and not _in_context(detector.context, text, begin):
-            continue
+    def _judged(self, detector: Detector, text: str, match: regex.Match[str], work: Work) -> Candidate:
+        start, end = match.span()
+        word = None
+        if detector.context and (word := nearest_word(detector.context, text, start, detector.within)) is None:
+            return Candidate(start, end, detector, Outcome.NO_WORD)
+        if detector.against:
+            within = start - word[1] if word else AGAINST
+            if against := nearest_word(detector.against, text, start, within):
+                return Candidate(start, end, detector, Outcome.AGAINST, against)
         if detector.validate is not None:
-            work.spend(detector.cost)
-            end = begin + detector.validate(match[0])
-        if end > begin:
-            yield _Candidate(begin, end, detector.priority, detector.entity)
+            work.spend(detector.cost, detector.entity)
+            length = detector.validate(match[0])
+            if not length:
+                return Candidate(start, end, detector, Outcome.INVALID, word)
+            end = start + length
+        outcome = Outcome.ALLOWED if self.allowed.value(text[start:end]) else Outcome.FOUND
+        return Candidate(start, end, detector, outcome, word)
 
 
-def _resolved(candidates: Iterable[_Candidate], floor: int) -> Iterator[Span]:
+def _within(regions: list[tuple[int, int]], at: int) -> bool:
+    place = bisect.bisect_right(regions, (at, sys.maxsize)) - 1
+    return place >= 0 and at < regions[place][1]
+
+
+def _starts(detector: Detector, data: bytes, start: int) -> Iterator[int]:
+    """Give each place at which a match could begin, once."""
+    tried = start
+    for region_start, region_end in _regions(detector, data, start):
+        for at in locate(detector.shape or detector.gate, data, max(0, region_start - detector.lead), region_end):
+            first, tried = max(at, tried, region_start), max(tried, min(at + detector.lead + 1, region_end))
+            yield from range(first, tried)
+
+
+def _regions(detector: Detector, data: bytes, start: int) -> Iterator[tuple[int, int]]:
+    """Give where matches can begin: anywhere, or right of a context word."""
+    if not detector.context:
+        yield start, len(data)
+        return
+    for word_start, _ in locate_words(detector.context, data, max(0, start - detector.within)):
+        end = min(len(data), word_start + detector.within + 1)
+        start = max(start, word_start + 1)
+        if start < end:
+            yield start, end
+            start = end
+
+
+def _resolved(candidates: Iterable[Candidate], floor: int) -> Iterator[Span]:
     """Leftmost, longest, priority. Of one that another overlaps the rest is masked too: it was found."""
     for candidate in candidates:
         if candidate.end > floor:
-            yield Span(max(candidate.start, floor), candidate.end, candidate.entity)
+            yield Span(max(candidate.start, floor), candidate.end, candidate.detector.entity)
             floor = candidate.end
-
-
-def _in_context(words: str, text: str, at: int) -> bool:
-    window = text[max(0, at - CONTEXT) : at]
-    for field_end in _FIELD_END.finditer(window):
-        window = text[max(0, at - CONTEXT) + field_end.end() : at]
-    return _compiled(rf"(?i)(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])").search(window) is not None
 
 
 @functools.cache
@@ -169,18 +212,7 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern)
 
 
-def _gate(patterns: Iterable[str]) -> re2.Set:
-    options = re2.Options()
-    options.max_mem = _GATE_MEMORY
-    options.log_errors = False
-    gate = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        gate.Add(pattern)
-    gate.Compile()
-    return gate
-
-
 @functools.cache
 def default_scanner() -> Scanner:
-    """Compile the table of detectors, once."""
-    return Scanner(DETECTORS)
+    """Compile the detectors that are on unless told otherwise, once."""
+    return Scanner(DEFAULT_DETECTORS)

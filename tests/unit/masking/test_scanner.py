@@ -17,7 +17,7 @@ def scan(text: str, *detectors: Detector, start: int = 0, floor: int = 0, final:
 
 
 def detector(entity: str, pattern: str, priority: int = 0) -> Detector:
-    return Detector(entity=entity, pattern=pattern, prefilter=pattern, priority=priority)
+    return Detector(entity=entity, form="as it is", pattern=pattern, gate=pattern, priority=priority)
 
 
 A = detector("A", "abcdef")

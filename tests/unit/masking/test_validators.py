@@ -3,8 +3,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn as reference
 
-from gatekeeper.masking import phone
-from gatekeeper.masking.validators import card, email, iban_code, luhn, nhs_number, random_looking
+from gatekeeper.masking.detectors.cards import card, iban_code, luhn
+from gatekeeper.masking.detectors.entropy import random_looking
+from gatekeeper.masking.detectors.europe import nhs_number
+from gatekeeper.masking.detectors.network import email
+from gatekeeper.masking.detectors.phones import (
+    american_number,
+    international_number,
+    number_after_verb,
+    number_in_context,
+    trunk_number,
+)
 
 
 @given(st.text(alphabet="0123456789", min_size=1, max_size=25))
@@ -78,19 +87,27 @@ def test_words_are_told_from_keys(match: str, valid: bool) -> None:  # noqa: FBT
 @pytest.mark.parametrize(
     ("check", "match", "size"),
     [
-        (phone.international, "+1 415 555 0132", 15),
-        (phone.international, "+1 415 555 0132 12", 15),
-        (phone.international, "+999 123 4567", 0),
-        (phone.international, "+1", 0),
-        (phone.american, "(415) 555-0132", 14),
-        (phone.american, "(111) 555-0132", 0),
-        (phone.british, "020 7946 0958", 13),
-        (phone.british, "000 7946 0958", 0),
-        (phone.french, "01 42 68 53 00", 14),
-        (phone.in_context, "030 901820", 10),
-        (phone.in_context, "2024-05-17 12", 0),
-        (phone.in_context, "192.168.100.200", 0),
-        (phone.in_context, "0000000000", 0),
+        (international_number, "+1 415 555 0132", 15),
+        (international_number, "+1 415 555 0132 12", 15),
+        (international_number, "+1 415 555 0132 x12", 19),
+        (international_number, "0044 20 7946 0958", 17),
+        (international_number, "+999 123 4567", 0),
+        (international_number, "+1", 0),
+        (international_number, "+1000000", 0),
+        (american_number, "(415) 555-0132", 14),
+        (american_number, "(111) 111-1111", 0),
+        (trunk_number, "020 7946 0958", 13),
+        (trunk_number, "000 7946 0958", 0),
+        (trunk_number, "01 42 68 53 00", 14),
+        (trunk_number, "01-02-2024 000", 0),
+        (number_in_context, "030 901820", 10),
+        (number_in_context, "555-0132", 8),
+        (number_in_context, "2024-05-17 12", 0),
+        (number_in_context, "192.168.100.200", 0),
+        (number_in_context, "0000000000", 0),
+        (number_after_verb, "9999999", 0),
+        (number_after_verb, "1718000001000", 13),
+        (number_after_verb, "1234567890", 10),
     ],
 )
 def test_telephone_numbers_are_checked_and_what_follows_is_cut(check: object, match: str, size: int) -> None:

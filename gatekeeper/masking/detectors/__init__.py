@@ -1,0 +1,1 @@
+"""The detectors by family, each with the validators that only it needs."""

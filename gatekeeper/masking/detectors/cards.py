@@ -1,0 +1,179 @@
+"""Payment cards and bank accounts."""
+
+import re
+from typing import Final
+
+from stdnum.us import rtn
+
+from gatekeeper.masking.detector import Detector
+from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START
+
+_SEPARATED: Final = re.compile(r"[ -]")
+# How long a country's IBAN is (SWIFT, IBAN Registry).
+_IBAN_COUNTRIES: Final = {
+    15: "NO", 16: "BE", 18: "DK FI FK FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HN HU LB NI PL SV",
+    29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+_IBAN_LENGTHS: Final = {country: size for size, countries in _IBAN_COUNTRIES.items() for country in countries.split()}
+
+# Issuer ranges by leading digits, with the lengths they come in (ISO/IEC 7812, as the networks publish them).
+_LONG: Final = frozenset({16, 17, 18, 19})
+_ISSUERS: Final = (
+    ("4", frozenset({13, 16, 19})),  # Visa
+    ("222[1-9]|22[3-9]|2[3-6]|27[01]|2720|5[1-5]", frozenset({16})),  # Mastercard
+    ("3[47]", frozenset({15})),  # American Express
+    ("6011|64[4-9]|65", _LONG),  # Discover
+    ("30[0-5]|309|3[689]", frozenset({14, 15}) | _LONG),  # Diners Club
+    ("35", _LONG),  # JCB: 3528 to 3589; made-up ones use all of 35
+    ("62|81", _LONG),  # UnionPay
+    ("1800|2131", frozenset({15})),  # JCB, the older range
+    ("220[0-4]", _LONG),  # Mir
+    ("60|82", frozenset({16})),  # RuPay
+    ("9792", frozenset({16})),  # Troy
+    ("50|5[6-8]|0604|6304|6390|6759|676[1-3]", frozenset({12, 13, 14, 15}) | _LONG),  # Maestro
+)
+_ISSUER: Final = re.compile("|".join(f"({prefix})" for prefix, _ in _ISSUERS))
+_LEAST_GROUP: Final = 3  # `41 11 11 …` is a list of numbers, `4111 1111 …` a card
+_FIRST_GROUP: Final = 4  # the issuer's: `350-5543057-3407060` is an order
+_DOUBLED: Final = str.maketrans("0123456789", "0246813579")  # the sum of the digits of twice a digit
+
+
+def card(match: str) -> int:
+    """Find the longest card number at the start, ending where a group ends."""
+    groups = _SEPARATED.split(match)
+    if len(groups[0]) < _FIRST_GROUP:
+        return 0
+    short = next((n for n, group in enumerate(groups) if len(group) < _LEAST_GROUP), len(groups))
+    for count in range(min(short + 1, len(groups)), 0, -1):
+        if _is_card("".join(groups[:count])):
+            return sum(map(len, groups[:count])) + count - 1
+    return 0
+
+
+def _is_card(digits: str) -> bool:
+    if (issuer := _ISSUER.match(digits)) is None:
+        return False
+    _, lengths = _ISSUERS[(issuer.lastindex or 0) - 1]
+    return len(digits) in lengths and luhn(digits)
+
+
+def luhn(digits: str) -> bool:
+    """Check the last digit (ISO/IEC 7812-1 annex B); a tenth of what python-stdnum's takes."""
+    return not (sum(map(int, digits[::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))) % 10
+
+
+def iban_code(match: str) -> int:
+    """Find the IBAN at the start; what follows in capitals may be words."""
+    match = match.upper()
+    ends = [n + 1 for n, char in enumerate(match) if char.isalnum()]
+    if (length := _IBAN_LENGTHS.get(match[:2], 0)) == 0:
+        return 0
+    # what is not as long as its country's are but has the right check digits was meant as one
+    whole = [ends[length - 1]] if length <= len(ends) else []
+    return next((end for end in (*whole, len(match)) if not match[end : end + 1].isalnum() and _mod97(match[:end])), 0)
+
+
+def _mod97(text: str) -> bool:
+    """Check the digits of an IBAN (ISO 13616-1 §6); a tenth of what python-stdnum takes."""
+    letters = "".join(filter(str.isalnum, text))
+    return int("".join(str(int(char, 36)) for char in letters[4:] + letters[:4])) % 97 == 1
+
+
+def routing_number(match: str) -> int:
+    """Check the digit at the end of a routing number (ABA Routing Number Policy)."""
+    return len(match) if rtn.is_valid(match.replace("-", "")) else 0
+
+
+def account_number(match: str) -> int:
+    """Leave out what is ten equal digits, or a time in seconds or milliseconds."""
+    digits = _SEPARATED.sub("", match)
+    return 0 if len(set(digits)) == 1 or _EPOCH.fullmatch(digits) else len(match)
+
+
+_EPOCH: Final = re.compile(r"1[67]\d{8}(?:\d{3})?")
+_ACCOUNT_WORDS: Final = (
+    r"(?:bank|checking|savings?|debit|deposit|current|wire|payroll) ?(?:account|acct|a/c)s?|"
+    r"(?:account|acct|a/c|acc) ?(?:numbers?|no\.?|num|nr\.?|#)|(?:bank|checking|savings?) ?(?:number|no\.?|#)|"
+    r"accounts?#?|acct|a/c|kontonummer|numero de cuenta|numéro de compte|cuenta bancaria"
+)
+
+CARDS: Final = (
+    Detector(
+        entity="CREDIT_CARD",
+        form="digits in groups or not",
+        pattern=r"(?<![\w+])(?<!\d\.)\d(?:[ -]?\d){11,18}(?!\w)(?!\.[1-9])",
+        # not within a decimal fraction, of which an embedding has thousands
+        gate=r"(?:^|[^\w.+]|(?:^|[^\d])\.)\d(?:[ -]?\d){11}",
+        shape=r"\d(?:[ -]?\d){11}",
+        numeric=True,
+        validate=card,
+        validator="card",
+        against=r"eans?|upc|gtin|isbn|imei|iccid|barcodes?|tracking|timestamps?|epoch|skus?|snowflake",
+        priority=9,
+        spaced=True,
+    ),
+    Detector(
+        entity="IBAN_CODE",
+        form="country and check digits",
+        pattern=r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,38}(?!\w)",
+        gate=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11}",
+        validate=iban_code,
+        validator="iban",
+        priority=9,
+        spaced=True,
+    ),
+    Detector(
+        entity="IBAN_CODE",
+        form="in small letters",
+        pattern=r"(?<!\w)[a-z]{2}\d{2}(?:[ -]?[a-z0-9]){11,38}(?!\w)",
+        gate=r"\b[a-z]{2}\d{2}(?:[ -]?[a-z0-9]){11}",
+        validate=iban_code,
+        validator="iban",
+        context=r"iban|bank|account|konto",
+        priority=9,
+        spaced=True,
+        letters=True,
+    ),
+    Detector(
+        entity="ABA_ROUTING_NUMBER",
+        form="nine digits",
+        pattern=DIGITS_START + r"[0-3678]\d{3}(?:-\d{4}-\d|\d{5})" + DIGITS_END,
+        gate=r"\b[0-3678]\d{3}-?\d{4}-?\d\b",
+        numeric=True,
+        validate=routing_number,
+        validator="aba_routing",
+        context=r"(?:bank ?)?routing(?: ?(?:transit)? ?(?:numbers?|no\.?|num|code|#))?|aba|rtn|abarouting|bankrouting|"
+        r"transit (?:number|no\.?)",
+        priority=6,
+    ),
+    Detector(
+        entity="US_BANK_NUMBER",
+        form="8 to 17 digits",
+        pattern=DIGITS_START + r"\d{8,17}" + DIGITS_END,
+        gate=r"\b\d{8}",
+        numeric=True,
+        validate=account_number,
+        validator="account_number",
+        context=_ACCOUNT_WORDS,
+        against=r"aws|azure|gcp|subscription|ids?|created|updated|expires?|since|time|timestamp|order|invoice|ref|"
+        r"phone|tel|call|card|balance|passport|routing|licen[cs]e|ssn|abn|acn|tfn|npi|nhs|medicare",
+        within=40,
+        priority=4,
+    ),
+    Detector(
+        entity="US_BANK_NUMBER",
+        form="digits in groups",
+        pattern=DIGITS_START + r"\d{3,6}(?:[ -]\d{3,6}){1,3}" + DIGITS_END,
+        gate=r"\b\d{3,6}[ -]\d{3}",
+        numeric=True,
+        validate=account_number,
+        validator="account_number",
+        context=r"(?:account|acct|a/c|acc) ?(?:numbers?|no\.?|num|#)|(?:bank|checking|savings?) ?(?:account|acct)",
+        against=r"ids?|order|invoice|phone|tel|call|card|passport|routing|sort ?code",
+        within=24,
+        priority=4,
+        spaced=True,
+    ),
+)

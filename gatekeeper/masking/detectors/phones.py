@@ -1,0 +1,253 @@
+"""Telephone numbers: the plans of `phonenumbers` decide, within forms that are clear enough to ask them."""
+
+import re
+from typing import Final
+
+from gatekeeper.masking.detector import Detector, Validator
+from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START, NUMBERED_THINGS
+from gatekeeper.masking.numbering import international, valid_in
+
+# Where a number without + may be at home.
+_TRUNK_REGIONS: Final = ("GB", "FR", "DE", "AU", "JP", "NL", "BE", "CH", "AT", "IE", "SE", "ZA", "KR", "NZ", "IN", "TR")
+_REGIONS: Final = (
+    "US", *_TRUNK_REGIONS, "ES", "IT", "BR", "MX", "SG", "PL", "DK", "NO", "FI", "PT", "CN", "GR", "CZ", "HU", "RO",
+    "RU", "IL", "HK", "AR", "CO", "CL",
+)  # fmt: skip
+_EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#) ?\d{1,6})?"
+_TAIL: Final = re.compile(r"(?i),? ?(?:x|ext\.?|extension|#) ?\d{1,6}\Z")
+_NOT_DIGIT: Final = re.compile(r"\D+")
+_TRUNK_ZERO: Final = "(0)"
+_CUT: Final = re.compile(r"(?<=\d)[ ./-]")
+_DATE: Final = re.compile(
+    r"(?:19|20)\d\d[-./ ]?(?:0[1-9]|1[0-2])[-./ ]?(?:0[1-9]|[12]\d|3[01])(?!\d)"
+    r"|(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d(?!\d)"
+)
+_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$")
+_ZIP_CODE: Final = re.compile(r"\d{5}-\d{4}")
+_DECIMAL: Final = re.compile(r"\d+\.\d+$")
+_EPOCH: Final = re.compile(r"1[5-9]\d{8}(?:\d{3})?$")
+_LEAST: Final = 7
+_LEAST_WITH_00: Final = 12
+_LEAST_WITH_TRUNK: Final = 9
+_LEAST_BARE: Final = 10
+_MOST: Final = 15
+
+
+def _digits(text: str) -> str:
+    return _NOT_DIGIT.sub("", text)
+
+
+def _ends(match: str) -> list[int]:
+    """Give where a number could end, the longest first: at its extension, before it, or where a group ends."""
+    core = len(match)
+    ends = [core]
+    if tail := _TAIL.search(match):
+        core = tail.start()
+        ends.append(core)
+    return ends + [cut.start() for cut in reversed(list(_CUT.finditer(match, 0, core)))]
+
+
+def _core(match: str) -> str:
+    tail = _TAIL.search(match)
+    return match[: tail.start()] if tail else match
+
+
+def international_number(match: str) -> int:
+    """Check a number that begins with + or 00 and a country code; one that is in groups need not be in use."""
+    for end in _ends(match):
+        core = _core(match[:end])
+        written = core.replace(_TRUNK_ZERO, "")
+        digits = _digits(written)
+        known = international(digits.removeprefix("00"))
+        plus = core.startswith(("+", "(+"))
+        grouped = len(core) > len(digits) + plus
+        if not plus and not grouped and len(digits) < _LEAST_WITH_00:
+            continue
+        if known or (known is False and grouped and plus):
+            return end
+    return 0
+
+
+def american_number(match: str) -> int:
+    """Take the North American form as it stands, `(415) 555-0132`; ten equal digits are none."""
+    return len(match) if len(set(_digits(_core(match))[-10:])) > 1 else 0
+
+
+def trunk_number(match: str) -> int:
+    """Check a number that begins with 0, in the regions where that is how one is dialled."""
+    if _DATE.match(match) or _ZIP_CODE.fullmatch(match):
+        return 0
+    for end in _ends(match):
+        digits = _digits(_core(match[:end]))
+        if len(digits) >= _LEAST_WITH_TRUNK and valid_in(digits, _TRUNK_REGIONS):
+            return end
+    return 0
+
+
+def british_number(match: str) -> int:
+    """Check eleven digits that begin with 0, in the British plan."""
+    return len(match) if valid_in(match, ("GB",)) else 0
+
+
+def brazilian_number(match: str) -> int:
+    """Check a number in the Brazilian form, `(11) 91234-5678`."""
+    return len(match) if valid_in(_digits(match), ("BR",)) else 0
+
+
+def number_in_context(match: str) -> int:
+    """Take digits that a word says are a telephone number, unless they are a date, an address or a time."""
+    return _plausible(match, _LEAST)
+
+
+def number_after_verb(match: str) -> int:
+    """Take digits after a word that may mean something else: in groups, or as many as a whole number has."""
+    return _plausible(match, _LEAST_BARE)
+
+
+def _plausible(match: str, least_bare: int) -> int:
+    if _DATE.match(match) or _ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match):
+        return 0
+    for end in _ends(match):
+        core = _core(match[:end])
+        digits = _digits(core)
+        if not _LEAST <= len(digits) <= _MOST or len(set(digits)) == 1:
+            continue
+        if core.isdecimal():
+            if valid_in(digits, _REGIONS) or (len(digits) >= least_bare and not _EPOCH.fullmatch(digits)):
+                return end
+        elif len(digits) <= _MOST:
+            return end
+    return 0
+
+
+_AGAINST: Final = rf"{NUMBERED_THINGS}|card|account|acct|iban|ssn|passport|licen[cs]e|nhs|npi|abn|acn|tfn|medicare|isbn"
+_PHONE_WORDS: Final = (
+    r"(?:tele)?phones?(?:.?(?:numbers?|no\.?|num|nr\.?|#))?|tel|tlf|telefon(?:nummer)?|teléfonos?|telefono|telefone|"
+    r"téléphone|tél|mobile(?:.?(?:numbers?|no\.?|num))?|mobil(?:nummer)?|móvil|movil|celular|cellulare|cell|cellphone|"
+    r"cell ?(?:number|no)|handy(?:nummer)?|rufnummer|fax(?:.?(?:numbers?|no\.?))?|whatsapp|sms|hotline|landline|"
+    r"helpline|msisdn|contact.?(?:numbers?|no\.?)|ph|telefoon|gsm|portable|numero di telefono|电话|電話|手机|携帯|тел|телефон"
+)
+_PHONE_VERBS: Final = (
+    r"call(?:ed|ing)?|dial(?:led|ing)?|ring|rang|reach(?:ed|able)?|text(?:ed)? (?:me|us|him|her|them)|"
+    r"messages? (?:to|from)|contact(?:ed)?|answering|"
+    r"registered(?: (?:with|on|number))?|voicemail|desk|office|home|work|direct|(?:my|his|her|their|our) number|"
+    r"appel(?:er|ez)|anrufen|llamar|llame|llámame|chiama(?:re|mi)?|ligar|ligue"
+)
+
+
+def _row(form: str, pattern: str, gate: str, validate: Validator, validator: str, **more: str | int) -> Detector:
+    return Detector(
+        entity="PHONE_NUMBER",
+        form=form,
+        pattern=pattern,
+        gate=gate,
+        validate=validate,
+        validator=validator,
+        spaced=True,
+        numeric=True,
+        **{"priority": 3, "cost": 500, **more},  # type: ignore[arg-type]  # each has the type of its field
+    )
+
+
+_GROUPED: Final = r"[+(]?\d(?:[ ./-]{0,2}[()]?[ ]?\d){6,14}"
+
+PHONES: Final = (
+    _row(
+        "international",
+        r"(?<![\w+])(?<!\d\.)\(?\+\d(?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,15}" + _EXTENSION + r"(?!\w)",
+        r"\(?\+\d(?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6}",
+        international_number,
+        "phone_international",
+    ),
+    _row(
+        "international, with 00",
+        DIGITS_START + r"00[1-9](?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,14}" + _EXTENSION + DIGITS_END,
+        r"\b00[1-9](?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6}",
+        international_number,
+        "phone_international",
+        against=NUMBERED_THINGS,
+    ),
+    _row(
+        "North American, in brackets",
+        r"(?<![\w+])(?<!\d[.,-])(?:(?:1|001)[ .-]?)?\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}"
+        + _EXTENSION
+        + r"(?!\w)(?!-\d)(?!\.\d)",
+        r"(?:\b(?:1|001)[ .-]?)?\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}",
+        american_number,
+        "phone_north_american",
+    ),
+    _row(
+        "North American",
+        r"(?<![\w+])(?<!\d[.,-])(?<!\d )(?:(?:1|001)[ .-]?)?"
+        r"(?:\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}|\d{3} \d{3}-\d{4})" + _EXTENSION + r"(?!\w)(?!-\d)(?!\.\d)",
+        r"\b(?:(?:1|001)[ .-]?)?\d{3}[ .-]\d{3}[ .-]\d{4}",
+        american_number,
+        "phone_north_american",
+        against=NUMBERED_THINGS,
+    ),
+    _row(
+        "with trunk prefix 0, in groups",
+        r"(?<![\w+])(?<!\d[ .,/-])(?<!\w-)\(?0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}"
+        + _EXTENSION
+        + DIGITS_END
+        + r"(?![ .-]\d)",
+        r"(?:\(|\b)0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2}",
+        trunk_number,
+        "phone_trunk",
+        against=NUMBERED_THINGS,
+    ),
+    _row(
+        "in five pairs",
+        r"(?<![\w+])(?<!\d[ .,-])0[1-9](?:(?: \d{2}){4}|(?:\.\d{2}){4}|(?:-\d{2}){4})(?!\w)(?![ .-]\d)",
+        r"\b0[1-9](?:[ .-]\d{2}){4}\b",
+        trunk_number,
+        "phone_trunk",
+    ),
+    _row(
+        "British, in one piece",
+        r"(?<![\w+])(?<!\d[ .,-])(?:0[127]\d{9}|\(0[127]\d{3}\)\d{6,7})" + DIGITS_END,
+        r"(?:\(|\b)0[127]\d{3}\)?\d{6}",
+        lambda match: len(match) if british_number(_digits(match)) else 0,
+        "phone_british",
+        against=NUMBERED_THINGS,
+    ),
+    _row(
+        "Brazilian",
+        r"(?<![\w+])(?<!\d[ .,-])\(?\d{2}\) ?9?\d{4}[- ]\d{4}" + DIGITS_END,
+        r"(?:\(|\b)\d{2}\) ?\d{4,5}[- ]\d{4}\b",
+        brazilian_number,
+        "phone_brazilian",
+    ),
+    _row(
+        "after its words",
+        r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END,
+        r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
+        number_in_context,
+        "phone_in_context",
+        context=_PHONE_WORDS,
+        priority=5,
+        against=_AGAINST,
+        within=40,
+    ),
+    _row(
+        "after a verb",
+        r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END,
+        r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
+        number_after_verb,
+        "phone_after_verb",
+        context=_PHONE_VERBS,
+        priority=5,
+        against=rf"{_AGAINST}|func(?:tion)?|tools?|at block|codes?|in|after|every|for|took|than",
+        within=24,
+    ),
+    _row(
+        "before its word",
+        r"(?<![\w+])(?<!\d[.-])"
+        + _GROUPED
+        + r"(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct|desk)(?!\w)",
+        r"(?i)(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6,14}(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
+        lambda match: number_after_verb(re.sub(r"[^\d)]+\Z", "", match)),
+        "phone_after_verb",
+        against=NUMBERED_THINGS,
+    ),
+)

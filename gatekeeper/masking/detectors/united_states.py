@@ -1,0 +1,178 @@
+"""Numbers of people in the United States."""
+
+import re
+from typing import Final
+
+from gatekeeper.masking.detector import Detector
+from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START
+from gatekeeper.masking.detectors.cards import luhn
+
+_SSN_WORDS: Final = (
+    r"ssns?|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
+)
+_ITIN_WORDS: Final = r"itins?|individual.?taxpayer|tax.?payer|tax.?id|tin"
+_MBI_LETTER: Final = "[AC-HJKMNP-RT-Y]"
+_MBI_EITHER: Final = "[0-9AC-HJKMNP-RT-Y]"
+_DEA: Final = re.compile(r"[A-Z]{2}(\d)(\d)(\d)(\d)(\d)(\d)(\d)")
+
+
+# The groups in the middle that taxpayers' numbers have (IRS, Internal Revenue Manual 3.21.263).
+_ITIN: Final = re.compile(r"9\d\d(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])\d{4}")
+
+
+def itin_number(match: str) -> int:
+    """Check the group that says that it is a taxpayer's number."""
+    return len(match) if _ITIN.fullmatch(re.sub(r"\D", "", match)) else 0
+
+
+def dea_number(match: str) -> int:
+    """Check the last digit of a DEA registration number (21 CFR 1301; DEA Diversion Control)."""
+    digits = [int(char) for char in re.sub(r"\D", "", match)[-7:]]
+    return len(match) if (sum(digits[0:6:2]) + 2 * sum(digits[1:6:2])) % 10 == digits[6] else 0
+
+
+def npi_number(match: str) -> int:
+    """Check the Luhn digit, the prefix 80840 included (45 CFR 162.406)."""
+    return len(match) if luhn("80840" + re.sub(r"\D", "", match)) else 0
+
+
+_LEAST_DIGITS: Final = 2
+
+
+def licence_number(match: str) -> int:
+    """Tell a licence's number from a word: it has two digits at least."""
+    return len(match) if sum(char.isdigit() for char in match) >= _LEAST_DIGITS else 0
+
+
+_LICENCE_WORDS: Final = (
+    r"driv(?:er|ers|er'?s|er’s|ing)[ -]?(?:licen[cs]e|permit|lic|id)(?: ?(?:numbers?|no\.?|num|#|id))?|"
+    r"driver ?licen[cs]e(?: ?(?:numbers?|no\.?|num|#))?|dln|dl ?(?:number|no\.?|#)|cdls?|lic#|"
+    r"licen[cs]e ?(?:numbers?|no\.?|num|#)"
+)
+_PASSPORT_WORDS: Final = (
+    r"(?:u\.?s\.? |american |usa )?passports?(?: ?(?:numbers?|no\.?|num|nr\.?|#|id|card|book))?|pasaporte|passeport|"
+    r"reisepass|travel document"
+)
+
+UNITED_STATES: Final = (
+    Detector(
+        entity="US_SSN",
+        form="with dashes",
+        # never issued: area 000, 666, 9xx; group 00; serial 0000 (SSA, POMS RM 10201.035)
+        pattern=r"(?<!\w)(?<!\w-)(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?!\w)(?!-\w)",
+        gate=r"\b\d{3}-\d{2}-\d{4}\b",
+        numeric=True,
+        priority=7,
+    ),
+    Detector(
+        entity="US_SSN",
+        form="after its words",
+        pattern=DIGITS_START
+        + r"(?!000|666|9)(?:\d{3}[ .](?!00)\d{2}[ .](?!0000)\d{4}|\d{3}-?(?!00)\d{2}-?(?!0000)\d{4})"
+        + DIGITS_END,
+        gate=r"\b\d{3}[ .-]?\d{2}[ .-]?\d{4}\b",
+        numeric=True,
+        context=_SSN_WORDS,
+        priority=6,
+        spaced=True,
+    ),
+    Detector(
+        entity="US_ITIN",
+        form="with dashes or spaces",
+        pattern=r"(?<!\w)(?<!\w-)9\d{2}([ -])\d{2}\1\d{4}(?!\w)(?!-\w)",
+        gate=r"\b9\d{2}[ -]\d{2}[ -]\d{4}\b",
+        numeric=True,
+        validate=itin_number,
+        validator="us_itin",
+        priority=7,
+        spaced=True,
+    ),
+    Detector(
+        entity="US_ITIN",
+        form="after its words",
+        pattern=DIGITS_START + r"9\d{2}-?\d{2}-?\d{4}" + DIGITS_END,
+        gate=r"\b9\d{2}-?\d{2}-?\d{4}\b",
+        numeric=True,
+        validate=itin_number,
+        validator="us_itin",
+        context=_ITIN_WORDS,
+        priority=6,
+    ),
+    Detector(
+        entity="US_MBI",
+        form="with dashes",
+        pattern=CODE_START
+        + rf"[1-9]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{{2}}\d{{2}}"
+        + CODE_END,
+        gate=rf"\b[1-9]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{{2}}\d{{2}}\b",
+        numeric=True,
+        priority=5,
+        spaced=True,
+    ),
+    Detector(
+        entity="US_MBI",
+        form="in one piece",
+        pattern=CODE_START
+        + rf"[1-9]{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{{2}}\d{{2}}"
+        + CODE_END,
+        gate=rf"\b[1-9]{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{{2}}\d{{2}}\b",
+        numeric=True,
+        priority=5,
+    ),
+    Detector(
+        entity="MEDICAL_LICENSE",
+        form="DEA number",
+        pattern=CODE_START + r"[ABCDEFGHJKLMPRSTUX][A-Z9]-?\d{7}" + CODE_END,
+        gate=r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]-?\d{7}\b",
+        validate=dea_number,
+        validator="dea",
+        priority=4,
+    ),
+    Detector(
+        entity="MEDICAL_LICENSE",
+        form="DEA number, whatever its check digit",
+        pattern=r"(?<!\w)(?i:[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7})" + CODE_END,
+        gate=r"(?i)\b[ABCDEFGHJKLMPRSTUX][A-Z9]\d{7}\b",
+        context=r"dea(?: ?(?:numbers?|no\.?|#|registration|license|certificate))?|medical licen[cs]e(?: ?(?:number|no\.?|#))?",
+        within=32,
+        priority=4,
+    ),
+    Detector(
+        entity="US_NPI",
+        form="ten digits",
+        pattern=DIGITS_START + r"[12]\d{3}[ -]?\d{3}[ -]?\d{3}" + DIGITS_END,
+        gate=r"\b[12]\d{3}[ -]?\d{3}[ -]?\d{3}\b",
+        numeric=True,
+        validate=npi_number,
+        validator="us_npi",
+        context=r"npi(?: ?(?:numbers?|no\.?|#))?|national provider(?: id(?:entifier)?)?|provider(?: id(?:entifier)?| number)?",
+        priority=7,
+        spaced=True,
+    ),
+    Detector(
+        entity="US_DRIVER_LICENSE",
+        form="the shapes of the states",
+        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:-\d{1,3})?|[A-Za-z0-9*]{5,19})"
+        + DIGITS_END,
+        gate=r"\d",
+        shape=r"\b[A-Za-z0-9][A-Za-z0-9* -]{4}",
+        validate=licence_number,
+        validator="licence_number",
+        context=_LICENCE_WORDS,
+        against=r"plate|software|windows|product|gpl|mit|bsd|apache|medical|nursing|dea|business|passport|phone|ssn|"
+        r"issued|expires?|valid|dob|born|seats?",
+        within=32,
+        priority=5,
+        spaced=True,
+        letters=True,
+    ),
+    Detector(
+        entity="US_PASSPORT",
+        form="nine digits, or a letter and eight",
+        pattern=DIGITS_START + r"(?:[A-Z]\d{8}|\d{9})" + DIGITS_END,
+        gate=r"\b(?:[A-Z]\d{8}|\d{9})\b",
+        context=_PASSPORT_WORDS,
+        against=r"uk|british|united kingdom|spanish|indian|india|phone|account|ssn|routing",
+        priority=4,
+    ),
+)
