@@ -40,6 +40,7 @@ class KeyFiles:
         self.folder = folder
         self.signing = folder / "journal.key"
         self.next = folder / "journal.key.next"
+        self.beginning = folder / "beginning"
         self.data = folder / "keys.db"
 
 
@@ -110,17 +111,23 @@ def write_new(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes, *, durably: bool = False) -> None:
     """Write a file under a temporary name and rename it, so that a reader never sees half of it."""
     temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        if durably:
+            file.flush()
+            os.fsync(file.fileno())
     temporary.replace(path)
+    if durably:
+        sync_folder(path.parent)
 
 
 def append_file(path: Path, content: bytes) -> None:

@@ -35,6 +35,9 @@ WAY_OUT: Final = "restore the folder from a backup, or set another journal.origi
 MAY_END: Final = frozenset({ResponseData.kind, ErrorData.kind, TruncatedData.kind, MessageData.kind})
 """The types of entries after which an exchange may be over."""
 
+_UPGRADED: Final = b'"status":101'
+_CLOSES: Final = b'"kind":"close"'
+
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
     """A log that was checked: where it goes on, what a crash left open in it, and what looked odd beside it."""
@@ -149,16 +152,17 @@ def _left_open(store: LogStore, size: int) -> list[Draft]:
             left[exchange] = session, 0
         elif kind == ChunkData.kind and exchange in left:
             left[exchange] = session, left[exchange][1] + 1
-        elif kind in MAY_END and _ends(raw):
+        elif kind in MAY_END and _ends(kind, raw):
             left.pop(exchange, None)
     return [truncated(exchange, session, chunks) for exchange, (session, chunks) in left.items()]
 
 
-def _ends(raw: bytes) -> bool:
-    match decode_leaf(raw).data:
-        case ResponseData(status=status):
-            return status != SWITCHING_PROTOCOLS
-        case MessageData(form=form):
-            return MESSAGES.get(form) is Step.CLOSE_MESSAGE
-        case _:
-            return True
+def _ends(kind: str, raw: bytes) -> bool:
+    """Whether an entry ends its exchange; only those that may not, by their bytes, are read."""
+    if kind == ResponseData.kind:
+        data = decode_leaf(raw).data if _UPGRADED in raw else None
+        return not isinstance(data, ResponseData) or data.status != SWITCHING_PROTOCOLS
+    if kind == MessageData.kind:
+        data = decode_leaf(raw).data if _CLOSES in raw else None
+        return isinstance(data, MessageData) and MESSAGES.get(data.form) is Step.CLOSE_MESSAGE
+    return True

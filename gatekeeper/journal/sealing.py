@@ -153,8 +153,7 @@ def segment_drafts(opening: Opening, growth: Growth, vkey: str, carried: bytes, 
 
 def put_key_in_force(files: JournalFiles, secrets: KeyFiles, vkey: str) -> None:
     """Let the key that the last seal named take the place of the old one, whose work is done."""
-    replace_file(files.vkey, vkey.encode())
-    sync_folder(files.folder)
+    replace_file(files.vkey, vkey.encode(), durably=True)
     secrets.next.replace(secrets.signing)
     sync_folder(secrets.folder)
 

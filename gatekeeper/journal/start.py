@@ -71,6 +71,8 @@ class _Start:
     def is_new(self) -> bool:
         """Whether there is nothing of a journal yet; raises JournalDown where there is a part of one only."""
         files, secrets = self._files, self._secrets
+        if secrets.beginning.exists():
+            self._end_beginning()
         there = {path: path.exists() for path in (files.vkey, secrets.signing, secrets.data)}
         log = bool(segment_files(files.folder))
         beside = [path for path in (files.head, files.anchors) if path.exists()]
@@ -89,6 +91,22 @@ class _Start:
             raise JournalDown(msg)
         return False
 
+    def _end_beginning(self) -> None:
+        """Take away what a crash has left of a journal that was never begun: its first transaction is not there."""
+        files, secrets = self._files, self._secrets
+        if files.log.exists():
+            with contextlib.closing(LogStore.for_writing(files)) as store:
+                begun = not store.is_empty()
+        else:
+            begun = files.head.exists() or files.anchors.exists() or bool(segment_files(files.folder))
+        if not begun:
+            for path in (files.log, *([secrets.data] if self._opening.old_head is None else [])):
+                remove_database(path)
+            for path in (files.vkey, secrets.signing):
+                path.unlink(missing_ok=True)
+        secrets.beginning.unlink()
+        sync_folder(secrets.folder)
+
     def begin(self, lock: int, undo: contextlib.ExitStack) -> Opened:
         """Make keys and log. What fails before the first commit leaves nothing behind."""
         files, secrets = self._files, self._secrets
@@ -96,8 +114,9 @@ class _Start:
             for path in (files.log, secrets.data):
                 if not path.exists():
                     remove.callback(remove_database, path)
-            for path in (files.vkey, secrets.signing):
+            for path in (secrets.beginning, files.vkey, secrets.signing):
                 remove.callback(path.unlink, missing_ok=True)
+            write_new(secrets.beginning, b"")
             signing = create_signing_key(secrets.signing)
             vkey = verification_key(self._origin, signing)
             write_new(files.vkey, vkey.text().encode())
@@ -110,6 +129,7 @@ class _Start:
             store.create({"format": "1", "origin": self._origin, "vkey": vkey.text(), "start": "0"}, grown.group)
             sync_folder(files.folder)
             remove.pop_all()
+            secrets.beginning.unlink()
         return self._published(lock, store, keys, growth, grown.group.note, vkey.text())
 
     def go_on(self, lock: int, undo: contextlib.ExitStack) -> Opened:

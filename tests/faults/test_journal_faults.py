@@ -19,14 +19,14 @@ from journals import OPENING, ORIGIN, refused, request, response, typical, write
 from gatekeeper.exchange import Receipt
 from gatekeeper.journal import Journal, JournalDown, Reader, verify_journal
 
-KILLS = 10
+KILLS = 50
 
 # Writes exchanges for ever, and says of each entry that it is durable only once the journal has said so.
 WRITER = """
     import asyncio, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    from journals import ORIGIN, OPENING, request, response
+    from journals import ORIGIN, OPENING, SESSION, request, response
     from gatekeeper.journal import Journal
 
     async def main():
@@ -39,6 +39,10 @@ WRITER = """
                 print(receipt.seq, receipt.leaf, flush=True)
         for start in range(0, 100_000, 8):
             await asyncio.gather(*[one(start + at) for at in range(8)])
+            if start % 64 == 0:
+                await journal.seal(rotate=start % 128 == 0)
+            if start % 40 == 0:
+                await journal.erase(SESSION, "ops", "asked for")
 
     asyncio.run(main())
 """
@@ -54,12 +58,22 @@ def run_writer(folder: Path, number: int) -> subprocess.Popen[str]:
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    chance = random.Random(11)  # noqa: S311 - a seed that repeats
+    survives_kills(tmp_path, KILLS)
+
+
+@pytest.mark.nightly
+def test_a_thousand_times(tmp_path: Path) -> None:
+    survives_kills(tmp_path, 1000)
+
+
+def survives_kills(folder: Path, kills: int) -> None:
+    """Kill writers that seal, change keys and erase, each at some point; the log of all of them is whole."""
+    chance = random.Random(kills)  # noqa: S311 - a seed that repeats
     acknowledged: dict[int, str] = {}
-    for number in range(KILLS):
-        process = run_writer(tmp_path, number)
+    for number in range(kills):
+        process = run_writer(folder, number)
         assert process.stdout is not None
-        for _ in range(chance.randrange(1, 400)):
+        for _ in range(chance.randrange(1, 150)):
             seq, leaf = process.stdout.readline().split()
             acknowledged[int(seq)] = leaf
         os.kill(process.pid, signal.SIGKILL)
@@ -69,14 +83,14 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
                 acknowledged[int(seq)] = leaf
         process.wait()
         process.stdout.close()
-    write_journal(tmp_path, [])
-    report = verify_journal(tmp_path / "journal", None, tmp_path / "journal" / "anchors.log")
+    write_journal(folder, [])
+    report = verify_journal(folder / "journal", None, folder / "journal" / "anchors.log")
     assert report.ok, report
-    with Reader(tmp_path / "journal", None) as reader:
+    with Reader(folder / "journal", None) as reader:
         stored = {entry.seq: entry.leaf_hash.hex() for entry in reader.entries(0, reader.size)}
     lost = {seq for seq, leaf in acknowledged.items() if stored.get(seq) != leaf}
     assert not lost
-    assert len(acknowledged) > KILLS
+    assert len(acknowledged) > kills
 
 
 FILLER = """
@@ -282,3 +296,61 @@ def test_garbage_is_reported_and_never_verified(tmp_path: Path, garbage: bytes) 
     assert not verify_journal(tmp_path / "journal").ok
     with pytest.raises(JournalDown):
         write_journal(tmp_path, [])
+
+
+def test_a_reader_that_never_ends_does_not_stop_the_writer_and_its_wal_ends_with_it(tmp_path: Path) -> None:
+    async def write() -> tuple[int, int]:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        wal = tmp_path / "journal" / "journal.db-wal"
+        with contextlib.closing(
+            sqlite3.connect(f"file:{tmp_path / 'journal' / 'journal.db'}?mode=ro", uri=True)
+        ) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+            for number in range(400):
+                await journal.submit(request(number, body=os.urandom(20_000)))
+            held = wal.stat().st_size
+            assert reader.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+        for number in range(400, 440):
+            await journal.submit(request(number))
+        await journal.close()
+        return held, wal.stat().st_size if wal.exists() else 0
+
+    held, after = asyncio.run(write())
+    assert held > 4_000_000
+    assert after == 0
+    assert verify_journal(tmp_path / "journal").ok
+
+
+def test_our_own_readers_keep_the_wal_small(tmp_path: Path) -> None:
+    """Verification takes slices: beside a running writer the WAL does not grow with what is written."""
+
+    async def write() -> int:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        for draft in typical(300):
+            journal.submit(draft)
+        await journal.submit(refused())
+        loop, largest = asyncio.get_running_loop(), 0
+        for number in range(1000, 1060):
+            looking = loop.run_in_executor(None, verify_journal, tmp_path / "journal")
+            await asyncio.gather(
+                *[journal.submit(request(number * 100 + at, body=os.urandom(5_000))) for at in range(20)]
+            )
+            largest = max(largest, (tmp_path / "journal" / "journal.db-wal").stat().st_size)
+            assert (await looking).ok
+        await journal.close()
+        return largest
+
+    assert asyncio.run(write()) < 4_000_000
+
+
+def test_a_database_that_another_program_has_locked_is_named(tmp_path: Path) -> None:
+    write_journal(tmp_path, [])
+    with contextlib.closing(sqlite3.connect(tmp_path / "journal" / "journal.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalDown, match="locked"):
+            write_journal(tmp_path, [])
+        other.execute("ROLLBACK")
+    write_journal(tmp_path, [])
+    assert verify_journal(tmp_path / "journal").ok

@@ -66,7 +66,7 @@ def written(folder: Path, base: int, *tracing: str) -> list[str]:
 
 
 def acknowledged(lines: list[str]) -> dict[int, str]:
-    return {int(line.split()[0]): line.split()[1] for line in lines if line[0].isdigit()}
+    return {int(line.split()[0]): line.split()[1] for line in lines if line[:1].isdigit() and " " in line}
 
 
 @pytest.mark.skipif(STRACE is None, reason="needs strace")

@@ -2,9 +2,9 @@ import hashlib
 
 import msgspec
 import pytest
-from journals import ORIGIN, SESSION, exchange_id, refused, request, response
+from journals import ORIGIN, SESSION, chunk, exchange_id, refused, request, response
 
-from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq, canonical_json
+from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq, SessionId, canonical_json
 from gatekeeper.journal import (
     AbandonData,
     CloseData,
@@ -548,3 +548,49 @@ def test_nothing_but_open_follows_a_seal(log: Log) -> None:
 def test_what_is_no_open_state_is_not_taken_over(carried: bytes) -> None:
     with pytest.raises(GrammarError, match="no open state"):
         Grammar(ORIGIN).take_over(carried)
+
+
+@pytest.mark.parametrize("state", ["not begun", "open", "closed", "sealed", "after a crash"])
+@pytest.mark.parametrize("begun", [None, "allow", "deny", "hold", "stream"])
+def test_the_quick_steps_are_those_of_the_table(state: str, begun: str | None) -> None:
+    """Whatever `quick` takes, `feed` takes to the same end; what `feed` refuses, `quick` leaves to it."""
+
+    def prepared() -> Log:
+        log = Log()
+        if state != "not begun":
+            log.add(OPEN)
+        if state == "after a crash":
+            log.draft(request(7), 7)
+            log.add(OPEN)
+        elif begun is not None and state == "open":
+            data = request(1, "allow" if begun == "stream" else begun).data
+            log.add(msgspec.structs.replace(data, digest=DIGEST) if begun == "hold" else data, 1)
+            if begun == "stream":
+                log.draft(chunk(1, 0), 1)
+        log.add(SealData() if state == "sealed" else CloseData()) if state in {"closed", "sealed"} else None
+        return log
+
+    upstream = response(1).data
+    candidates = [
+        *(request(number, action).data for number in (1, 2) for action in ("allow", "deny", "hold")),
+        msgspec.structs.replace(request(2).data, digest=DIGEST),
+        upstream,
+        response(1, "gateway").data,
+        response(1, chunks=1).data,
+        msgspec.structs.replace(upstream, status=101),
+        refused().data,
+    ]
+    for data in candidates:
+        for exchange in (1, 2, None):
+            for session in (SESSION, SessionId("0" * 32), None):
+                one, other = prepared(), prepared()
+                id_ = None if exchange is None else exchange_id(exchange)
+                entry = Entry(
+                    seq=Seq(9), time=Instant(9), kind=data.kind, exchange=id_, session=session, data=data,
+                    leaf_hash=Hash(bytes(32)),
+                )  # fmt: skip
+                if not one.grammar.quick(entry):
+                    assert one.grammar.carried() == prepared().grammar.carried()
+                    continue
+                other.grammar.feed(entry)
+                assert one.grammar.carried() == other.grammar.carried()
