@@ -14,6 +14,15 @@ class OneRecord(TLSLayer):
     """Gathers what is sent on its own connection until the event has been handled."""
 
     @override
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if (
+            type(event) is events.DataReceived and event.connection is self.tunnel_connection
+            and self.tunnel_state is TunnelState.OPEN
+        ):  # fmt: skip
+            return self.receive_data(event.data)  # what it comes to, without comparing connections by their ids
+        return super()._handle_event(event)
+
+    @override
     def event_to_child(self, event: events.Event) -> layer.CommandGenerator[None]:
         if self.tunnel_state is not TunnelState.OPEN:
             yield from super().event_to_child(event)
