@@ -20,7 +20,7 @@ from gatekeeper.masking.json_source import Json, JsonLeaf, Path, json_leaves, ke
 from gatekeeper.masking.masker import WORK_LIMIT, OperatorSet
 from gatekeeper.masking.operators import Operators
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.strand import Hit, Leaf, Strand, could_hit, hits
+from gatekeeper.masking.strand import Hit, Leaf, Repeats, Strand, could_hit, hits
 from gatekeeper.masking.streams.frames import Block, Framing
 from gatekeeper.masking.streams.generic import PIECE_KEYS
 from gatekeeper.masking.streams.pieces import EVERYTHING, Reading, TextPiece
@@ -76,6 +76,7 @@ class EventStream:
         self._variants = (sent, recorded) if operators.differ or unread else (sent,)
         self._texts: dict[Path, _Text] = {}
         self._closed: set[Path] = set()
+        self._repeats = Repeats(scanner)
         self._templates: list[Template] = []
         self._structured = False
         self._sent: list[bytes] = []
@@ -291,7 +292,7 @@ class EventStream:
         if not json_could_hit(self._scanner, data):
             return ()
         others = [leaf for leaf in leaves if leaf.kind != "string" or leaf.path not in paths]
-        strings = hits(self._scanner, _strands(data, others), _work())
+        strings = hits(self._scanner, _strands(data, others), _work(), self._repeats)
         return (*strings, *number_hits(self._scanner, data, others, _work()))
 
     def _changes(self, event: _Event, leaves: Sequence[JsonLeaf], texts: dict[Path, str]) -> Iterator[Replacement]:

@@ -97,8 +97,10 @@ class Scanner:
         data = gate_bytes(text)
         settled = len(text) if final else self._growth.settled(text, data, start)
         work.spend((len(text) - start) * (1 if final else _GROWTH))
+        if settled <= start:  # all of it could still grow: what it is now doesn't matter
+            return Scan((), settled)
         found: list[Candidate] = []
-        for candidate in self.candidates(text, data, start, work):
+        for candidate in self.candidates(text, data, start, work, settled):
             if candidate.outcome is not Outcome.FOUND:
                 continue
             found.append(candidate)
@@ -107,8 +109,10 @@ class Scanner:
         found = sorted((candidate for candidate in found if candidate.start < settled), key=lambda c: c.order)
         return Scan(tuple(_resolved(found, floor)), settled)
 
-    def candidates(self, text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
-        """Give each match of each detector's pattern from `start` on, and what became of it."""
+    def candidates(
+        self, text: str, data: bytes, start: int, work: Work, stop: int = sys.maxsize
+    ) -> Iterator[Candidate]:
+        """Give each match of each detector's pattern that begins from `start` on, before `stop`, and its outcome."""
         if len(text) - start < _LEAST:
             return
         work.spend(len(data) // _GATE_CHARACTERS)
@@ -117,21 +121,29 @@ class Scanner:
             if self.detectors[number].numeric:
                 numeric.add(number)
             else:
-                yield from self._of(self.detectors[number], text, data, start, work)
+                yield from self._of(self.detectors[number], text, data, (start, stop), work)
         if numeric:
-            yield from self._numbers(numeric, text, data, start, work)
+            yield from self._numbers(numeric, text, data, (start, stop), work)
 
-    def _of(self, detector: Detector, text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
+    def _of(
+        self, detector: Detector, text: str, data: bytes, within: tuple[int, int], work: Work
+    ) -> Iterator[Candidate]:
         """Try every start, also within what matched, so that the result doesn't depend on where the text was cut."""
+        start, stop = within
         match_at = _compiled(detector.pattern).match
         work.spend((len(data) - start) // _GATE_CHARACTERS, detector.entity)
         for begin in _starts(detector, data, start):
+            if begin >= stop:
+                return
             work.spend(_TRY, detector.entity)
             if match := match_at(text, begin):
                 yield self._judged(detector, text, match, work)
 
-    def _numbers(self, numbers: set[int], text: str, data: bytes, start: int, work: Work) -> Iterator[Candidate]:
+    def _numbers(
+        self, numbers: set[int], text: str, data: bytes, within: tuple[int, int], work: Work
+    ) -> Iterator[Candidate]:
         """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
+        start, stop = within
         regions = {
             number: list(_regions(self.detectors[number], data, start))
             for number in numbers
@@ -139,6 +151,8 @@ class Scanner:
         }
         covered = bytearray(len(data))
         for begin, shaped in self._number_gate.starts(data, start):
+            if begin >= stop:
+                return
             work.spend(_TRY)
             for number in shaped:
                 if number not in numbers or (number in regions and not _within(regions[number], begin)):

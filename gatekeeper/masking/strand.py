@@ -64,12 +64,37 @@ def spans_of(scanner: Scanner, text: str) -> list[Span]:
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 
 
-def hits(scanner: Scanner, strands: Iterable[Strand], work: Work) -> tuple[Hit, ...]:
+class Repeats:
+    """What was found in the long texts that came last, for those who send each of them several times."""
+
+    __slots__ = ("_found", "_scanner")
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._found: dict[tuple[str, str], list[Found]] = {}
+
+    def find(self, text: str, work: Work, left: str) -> list[Found]:
+        """Find what is in one whole text."""
+        if not _LONG <= len(text) <= _LONGEST:
+            return find(self._scanner, text, work, left)
+        known = self._found.pop((left, text), None)
+        self._found[left, text] = known = find(self._scanner, text, work, left) if known is None else known
+        if len(self._found) > _REMEMBERED:
+            del self._found[next(iter(self._found))]
+        return known
+
+
+_LONG: Final = 512
+_LONGEST: Final = 1 << 18
+_REMEMBERED: Final = 2
+
+
+def hits(scanner: Scanner, strands: Iterable[Strand], work: Work, repeats: Repeats | None = None) -> tuple[Hit, ...]:
     """Find what is in the strands; where strands share a place, what an earlier one found there stays."""
     taken = _Taken()
     found: list[Hit] = []
     for strand in _promising(scanner, strands):
-        for hit in _strand_hits(scanner, strand, work):
+        for hit in _strand_hits(scanner, strand, work, repeats):
             segments = tuple(free for segment in hit.segments for free in taken.take(*segment))
             found += [msgspec.structs.replace(hit, segments=segments)] if segments else []
     return tuple(found)
@@ -110,10 +135,12 @@ class _Taken:
         return free
 
 
-def _strand_hits(scanner: Scanner, strand: Strand, work: Work) -> Iterator[Hit]:
+def _strand_hits(scanner: Scanner, strand: Strand, work: Work, repeats: Repeats | None) -> Iterator[Hit]:
     if len(strand.leaves) == 1:
         leaf = strand.leaves[0]
-        for found in find(scanner, leaf.view.text, work, strand.left):
+        text = leaf.view.text
+        whole = repeats.find(text, work, strand.left) if repeats else find(scanner, text, work, strand.left)
+        for found in whole:
             yield Hit(found.entity, found.value, (leaf.segment(found.start, found.end),), _both(leaf, found))
         return
     at = first = 0
