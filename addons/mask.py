@@ -9,7 +9,7 @@ from addons.guard import abort, on_request, on_response, on_response_headers
 from addons.inspection import header_fields
 from addons.parts import Parts
 from addons.state import passage_of
-from addons.stream import AnswerStream
+from addons.stream import AnswerStream, Incoming
 from gatekeeper.dialects import answer_reader
 from gatekeeper.exchange import DialectName, Exchange, Message, Phase, established
 from gatekeeper.masking import Decoding, UnknownEncoding, stream_masker
@@ -57,15 +57,18 @@ class Mask:
         )
         if masker is None:
             return
-        head = self.parts.masker.inspect(Message(status=response.status_code, headers=header_fields(response)))
-        _send_instead(response, head.message, head.to_client(book))
+        host, vault = established(exchange.target).host, self.parts.vault
+        received = Message(status=response.status_code, headers=header_fields(response))
+        head = self.parts.masker.inspect(vault.without_secret(host, received))
+        _send_instead(response, received, head.to_client(book))
         for name in ("Content-Length", "Content-Encoding", *VOUCHING):
             response.headers.pop(name, None)
         if not flow.request.is_http2:
             response.headers["Transfer-Encoding"] = "chunked"
         stream = AnswerStream(
-            masker, decoding, answer_reader(dialect), exchange, self.parts, head, lambda: abort(flow.client_conn)
-        )
+            masker, Incoming(decoding, vault.eraser(host)), answer_reader(dialect), exchange, self.parts, head,
+            lambda: abort(flow.client_conn),
+        )  # fmt: skip
         passage_of(flow).stream = stream
         response.stream = stream
 

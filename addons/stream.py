@@ -9,8 +9,10 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from gatekeeper.credentials import Eraser
 from gatekeeper.dialects import AnswerReader
 from gatekeeper.exchange import Exchange, Reason, Receipt
 from gatekeeper.journal import ChunkData, Content, Draft
@@ -31,20 +33,39 @@ CHUNK_LIMIT: Final = 1 << 18
 _FAULTS: Final = {UnreadableBody: Reason.ANSWER_UNREADABLE, BodyTooLarge: Reason.ANSWER_TOO_LARGE}
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """What the upstream sends, with its encodings off and without the secret that it may echo (invariant 8)."""
+
+    decoding: Decoding
+    eraser: Eraser | None
+
+    def feed(self, data: bytes) -> bytes:
+        """Give what can be read of it."""
+        plain = self.decoding.feed(data)
+        return self.eraser.feed(plain) if self.eraser else plain
+
+    def rest(self, *, complete: bool) -> bytes:
+        """Give what was held back; raises UnreadableBody where an encoding should be `complete` and isn't."""
+        if complete:
+            self.decoding.finish()
+        return self.eraser.rest() if self.eraser else b""
+
+
 class AnswerStream:
     """What mitmproxy calls with each piece of a streamed answer, and with b"" at its end."""
 
     def __init__(
         self,
         masker: StreamMasker,
-        decoding: Decoding,
+        incoming: Incoming,
         reader: AnswerReader,
         exchange: Exchange,
         parts: "Parts",
         head: Inspected,
         abort: Callable[[], None],
     ) -> None:
-        self.masker, self.decoding, self.reader = masker, decoding, reader
+        self.masker, self.incoming, self.reader = masker, incoming, reader
         self.exchange, self.parts, self.head = exchange, parts, head
         self.abort = abort
         self.ended = False
@@ -59,7 +80,7 @@ class AnswerStream:
         if self.ended:
             return ()
         try:
-            pieces = self.masker.feed(self.decoding.feed(data)) if data else self._rest()
+            pieces = self.masker.feed(self.incoming.feed(data)) if data else self._rest()
             for payload in self.masker.take_events():
                 self.reader.feed(payload)
             self._keep(self.masker.take_recorded())
@@ -71,9 +92,9 @@ class AnswerStream:
         return pieces
 
     def _rest(self) -> Sequence[bytes]:
-        if not self.masker.said_all:  # a client that has all of it may leave before the end of the encoding
-            self.decoding.finish()
-        return self.masker.finish()
+        # A client that has all of it may leave before the end of the encoding.
+        held = self.incoming.rest(complete=not self.masker.said_all)
+        return (*self.masker.feed(held), *self.masker.finish())
 
     async def recorded(self) -> None:
         """Wait until every chunk entry is durable; raises JournalDown."""

@@ -9,6 +9,7 @@ from typing import Final, Self, override
 import msgspec
 
 from gatekeeper.config import ConfigError, CredentialConfig, Foreign
+from gatekeeper.credentials.eraser import Eraser
 from gatekeeper.credentials.secret import CredentialUnavailable, Secret
 from gatekeeper.exchange import Headers, Message, Reason, Scheme, Target
 
@@ -23,7 +24,6 @@ _PLACEHOLDER: Final = re.compile(
 SHORTEST_SECRET: Final = 8
 """Characters; what is shorter stands in ordinary text too."""
 
-REMOVED: Final = "‹removed›".encode()
 _SCHEME: Final = re.compile(r"(?i)\s*(?:bearer|basic|token|apikey)(?:\s+|$)")
 
 
@@ -107,22 +107,23 @@ class Vault:
 
     def without_secret(self, host: str, answer: Message) -> Message:
         """Take the secret of `host` out of what its upstream answers; gives the same message where it isn't there."""
-        entry = self._entries.get(host)
-        if entry is None:
+        eraser = self.eraser(host)
+        if eraser is None:
             return answer
-        value = entry.secret.resolve()
-        secrets = [secret.encode() for secret in (value, _bare(value)) if len(secret) >= SHORTEST_SECRET]
-
-        def erased(data: bytes) -> bytes:
-            for secret in secrets:
-                data = data.replace(secret, REMOVED)
-            return data
-
+        erased = eraser.whole
         headers = tuple((name, erased(text.encode("latin-1")).decode("latin-1")) for name, text in answer.headers)
         body = erased(answer.body)
         if headers == answer.headers and body == answer.body:
             return answer
         return msgspec.structs.replace(answer, headers=headers, body=body)
+
+    def eraser(self, host: str) -> Eraser | None:
+        """Give what takes the secret of `host` out of a stream; None where it has none."""
+        entry = self._entries.get(host)
+        if entry is None:
+            return None
+        value = entry.secret.resolve()
+        return Eraser([secret.encode() for secret in (value, _bare(value)) if len(secret) >= SHORTEST_SECRET])
 
     def without_credentials(self, host: str, headers: Headers) -> Headers:
         """Leave out the fields that carry credentials to `host`, as a digest of the request does."""

@@ -30,7 +30,17 @@ def zipped(head: bytes) -> bytes:
     )
 
 
-@pytest.mark.parametrize("answer", [echo, zipped])
+def streamed(head: bytes) -> bytes:
+    said = "you sent " + head.decode().replace("\r\n", " ").replace('"', "'")
+    body = f'data: {{"text": "{said}"}}\n\ndata: [DONE]\n\n'.encode()
+    chunks = (b"%x\r\n%b\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7))
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Echo: " + SECRET.encode()
+        + b"\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(chunks) + b"0\r\n\r\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", [echo, zipped, streamed])
 def test_an_echoed_credential_is_taken_out(
     start_gateway: Callable[..., RunningGateway], upstream: Upstream, answer: Callable[[bytes], bytes]
 ) -> None:
