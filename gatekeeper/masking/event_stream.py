@@ -26,6 +26,7 @@ from gatekeeper.masking.streams.generic import PIECE_KEYS
 from gatekeeper.masking.streams.pieces import EVERYTHING, Reading, TextPiece
 from gatekeeper.masking.streams.readings import read_pieces
 from gatekeeper.masking.streams.template import Match, Template
+from gatekeeper.masking.streams.watch import Watch
 from gatekeeper.masking.view import View, json_string
 
 MOST_TEXTS: Final = 4096
@@ -75,6 +76,7 @@ class EventStream:
         sent, recorded = operators.sent, operators.recorded
         self._variants = (sent, recorded) if operators.differ or unread else (sent,)
         self._texts: dict[Path, _Text] = {}
+        self._watch = Watch(scanner)
         self._closed: set[Path] = set()
         self._repeats = Repeats(scanner)
         self._templates: list[Template] = []
@@ -170,6 +172,7 @@ class EventStream:
 
     def _event(self, event: _Event, marginal: tuple[Hit, ...]) -> None:
         reading = event.reading
+        self._watch.look(reading.others, _work())
         released = self._release(event)
         leaves = list(json_leaves(event.data)) if event.value is not None else []
         alone = self._alone(event, leaves)

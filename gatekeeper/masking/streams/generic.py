@@ -45,7 +45,8 @@ def read_generic(name: str, event: Json) -> Reading:
     if not growing and words & _WHOLE:
         return Reading(closes=EVERYTHING if ends else (), strict=False)
     pieces = tuple(_pieces(name, event, event, (), 0))
-    return Reading(pieces, EVERYTHING if _says_end(event) else (), strict=False)
+    others = tuple(_others(name, event, event, (), 0))
+    return Reading(pieces, EVERYTHING if _says_end(event) else (), strict=False, others=others)
 
 
 def _says_end(event: Json) -> bool:
@@ -58,6 +59,14 @@ def _says_end(event: Json) -> bool:
     return False
 
 
+_SHORT: Final = 64  # characters of a piece as models send them
+# Words of keys whose strings say which event it is, and when.
+_LABELS: Final = frozenset(
+    {"id", "ids", "uid", "uuid", "key", "type", "event", "kind", "object", "name", "role", "model", "status", "state",
+     "time", "timestamp", "ts", "date", "at", "created", "updated", "seq", "sequence", "offset", "cursor", "index",
+     "version", "code", "hash", "digest", "signature", "fingerprint", "url", "uri", "lang", "language", "tier", "price",
+     "amount", "count", "total", "level", "step", "node", "thread", "run", "session", "trace", "span", "reason"}
+)  # fmt: skip
 _DEPTH: Final = 16  # of pieces in an event; what stands deeper is looked at where it stands
 
 
@@ -71,6 +80,17 @@ def _pieces(name: str, event: Json, value: Json, path: Path, depth: int) -> Iter
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in members:
         yield from _pieces(name, event, inner, (*path, step), depth + 1)
+
+
+def _others(name: str, event: Json, value: Json, path: Path, depth: int) -> Iterator[tuple[Path, str]]:
+    """Give the short strings that are no pieces by name, and no names, numbers or times of their events either."""
+    if isinstance(value, str):
+        if path and len(value) <= _SHORT and not _is_piece(path) and not words_of(str(path[-1])) & _LABELS:
+            yield (name, "?", *_channel(event, path)), value
+        return
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in members if depth < _DEPTH else ():
+        yield from _others(name, event, inner, (*path, step), depth + 1)
 
 
 def _is_piece(path: Path) -> bool:

@@ -25,6 +25,7 @@ class Reading(msgspec.Struct, frozen=True):
     """An event, read. `closes`: the channels under these end with it; `last`: it ends the answer.
 
     `strict`: what is closed can't go on. `tokens_stay`: its lists of tokens, if any, repeat just the text beside them.
+    `others`: short strings that might be pieces too, of a text that nobody told us of.
     """
 
     pieces: tuple[TextPiece, ...] = ()
@@ -32,6 +33,7 @@ class Reading(msgspec.Struct, frozen=True):
     last: bool = False
     strict: bool = True
     tokens_stay: bool = True
+    others: tuple[tuple[Path, str], ...] = ()
 
 
 EVERYTHING: Final[tuple[Path, ...]] = ((),)

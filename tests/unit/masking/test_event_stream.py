@@ -376,3 +376,24 @@ def test_a_picture_in_a_stream_passes_where_a_rule_says_so_and_is_not_recorded()
     assert run(masker, event, DONE) == event + DONE
     assert "‹uninspected: image, 108 bytes›" in masker.take_recorded().decode()
     assert masker.uninspected == "a part of the body is not text: 1 encoded in it are image"
+
+
+def test_a_value_split_over_strings_of_an_unknown_key_ends_the_stream() -> None:
+    def event(said: str) -> bytes:
+        return b"data: " + json.dumps({"w": said, "id": "7", "time": "12:30"}).encode() + b"\n\n"
+
+    whole = stream()
+    assert run(whole, event("a@b.co "), event("c@d.co")) == event("<EMAIL_ADDRESS> ") + event("<EMAIL_ADDRESS>")
+    split = stream()
+    split.feed(event("it is john.smith@exa"))
+    with pytest.raises(UnreadableBody, match="split over"):
+        split.feed(event("mple.com, yes"))
+
+
+def test_labels_of_events_are_not_taken_for_text() -> None:
+    events = [
+        b"data: " + json.dumps({"id": "4111111", "ts": f"1718{n:04}", "price": "10.25", "n": str(n)}).encode() + b"\n\n"
+        for n in range(200)
+    ]
+
+    assert run(stream(), *events) == b"".join(events)
