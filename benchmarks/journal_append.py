@@ -39,6 +39,8 @@ ROUNDS: Final = 9
 GROUPS: Final = ((1, 200), (16, 100), (64, 60))
 """(entries in a group, groups in a round)"""
 
+FLYING: Final = 64
+
 BODY: Final = (b'{"messages":[{"role":"user","content":"' + os.urandom(400).hex().encode() + b'"}]}' + b" " * 1024)[
     :1024
 ]
@@ -94,6 +96,27 @@ def journal_rate(folder: Path, size: int, groups: int) -> float:
     return asyncio.run(append())
 
 
+def waits(folder: Path, flying: int, entries: int) -> list[float]:
+    """Give the milliseconds that each of `entries` appends was awaited, `flying` of them under way all the time."""
+
+    async def append() -> list[float]:
+        opening = Opening(version="benchmark", config_text="", signers="")
+        journal = Journal.open(folder / "journal", folder / "keys", "benchmark.example/journal", opening)
+        taken: list[float] = []
+
+        async def one(number: int) -> None:
+            for draft in drafts(2 * (entries // flying // 2), number):
+                began = time.perf_counter()
+                await journal.submit(draft)
+                taken.append((time.perf_counter() - began) * 1000)
+
+        await asyncio.gather(*[one(number) for number in range(flying)])
+        await journal.close()
+        return sorted(taken)
+
+    return asyncio.run(append())
+
+
 def plain_rate(folder: Path, size: int, groups: int) -> float:
     """Give inserts per second into a plain table, `size` rows a transaction."""
     work = [[(canonical_json(draft.data), BODY) for draft in drafts(size, number)] for number in range(groups)]
@@ -131,6 +154,10 @@ def main() -> None:
             f"{size:3} a group: journal {journal:7.0f}/s, plain insert {plain:7.0f}/s, "
             f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         )
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        taken = waits(Path(folder), FLYING, FLYING * 100)
+    middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+    print(f"{FLYING} in flight: an append is awaited {middle:.1f} ms (median), {late:.1f} ms (p99)")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from gatekeeper.exchange import Instant, Seq
 from gatekeeper.journal.files import JournalFiles
 from gatekeeper.journal.leaf import Entry, decode_leaf
 from gatekeeper.journal.merkle import (
+    HASH_SIZE,
     TILE_HEIGHT,
     TILE_WIDTH,
     Frontier,
@@ -22,9 +23,13 @@ from gatekeeper.journal.merkle import (
     complete_root,
     leaf_hash,
     node_hash,
+    split_hashes,
     widths,
 )
 from gatekeeper.journal.store import LogStore
+
+MOST_TILES: Final = 64
+"""Tiles that are kept in memory: half a megabyte."""
 
 SEALED: Final = re.compile(r"journal-(?P<start>[0-9]{12})\.db")
 
@@ -58,6 +63,7 @@ class Segments:
         newest = self.stores[-1].newest_note()
         self.size, self.note = newest if newest is not None else (0, "")
         self._edge: dict[int, list[Hash]] = {}
+        self._tiles: dict[tuple[int, int], bytes] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -152,7 +158,7 @@ class Segments:
         """Give nodes of a tile's level that stand in one tile."""
         n, at = divmod(first, TILE_WIDTH)
         if n < self.size >> TILE_HEIGHT * (level + 1):
-            return self._tile(level, n)[at : at + stop - first]
+            return split_hashes(self._full_tile(level, n)[at * HASH_SIZE : (at + stop - first) * HASH_SIZE])
         if level not in self._edge:
             beginning = n * TILE_WIDTH
             end = self.size >> TILE_HEIGHT * level
@@ -168,12 +174,20 @@ class Segments:
         there = first + len(row)
         if level == 0:
             return row + [leaf_hash(leaf) for _, leaf in store.leaves(there, stop)]
-        return row + [complete_root(self._tile(level - 1, n)) for n in range(there, stop)]
+        return row + [complete_root(split_hashes(self._full_tile(level - 1, n))) for n in range(there, stop)]
 
-    def _tile(self, level: int, n: int) -> Sequence[Hash]:
-        """Give a full tile: it stands in the segment in which it became full."""
-        end = (n + 1) << TILE_HEIGHT * (level + 1)
-        return self.store_of(end - 1).tile(level, n)
+    def _full_tile(self, level: int, n: int) -> bytes:
+        """Give a full tile: it stands in the segment in which it became full. A proof asks for each several times."""
+        if (level, n) not in self._tiles:
+            if len(self._tiles) >= MOST_TILES:
+                self._tiles.clear()
+            end = (n + 1) << TILE_HEIGHT * (level + 1)
+            joined = self.store_of(end - 1).tile_row(level, n)
+            if len(joined) != TILE_WIDTH * HASH_SIZE:
+                msg = f"tile {level}/{n} is missing"
+                raise ValueError(msg)
+            self._tiles[level, n] = joined
+        return self._tiles[level, n]
 
 
 def frontier_of(store: LogStore, size: int) -> Frontier:

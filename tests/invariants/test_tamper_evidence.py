@@ -388,10 +388,19 @@ def logical(folder: Path) -> object:
 
 
 def test_random_bit_flips_are_found_or_have_no_effect(original: Path, copy: Path) -> None:
+    flip_bits(original, copy, 150)
+
+
+@pytest.mark.nightly
+def test_a_thousand_bit_flips_are_found_or_have_no_effect(original: Path, copy: Path) -> None:
+    flip_bits(original, copy, 1000)
+
+
+def flip_bits(original: Path, copy: Path, flips: int) -> None:
     before, path = logical(original), copy / "journal" / "journal.db"
     content = path.read_bytes()
-    chance = random.Random(7)  # noqa: S311 - a seed that repeats
-    for _ in range(150):
+    chance = random.Random(flips)  # noqa: S311 - a seed that repeats
+    for _ in range(flips):
         at, bit = chance.randrange(len(content)), chance.randrange(8)
         flipped = bytearray(content)
         flipped[at] ^= 1 << bit
