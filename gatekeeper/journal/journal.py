@@ -51,6 +51,9 @@ SEGMENT_BYTES: Final = 1 << 30
 NEW_KEY: Final = "new"
 """What a draft of `seal` says in the place of the next key, where the writer is to make one."""
 
+SEAL_AGAIN: Final = 1.0
+"""Seconds after which a segment that a reader has kept from being sealed is tried again."""
+
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at what is done beside the writer."""
 
@@ -79,6 +82,7 @@ class Journal:
         self._month = _month(opened.store.time_of(opened.store.start()))
         self._following: Following | None = None
         self._rotating = False
+        self._seal_at = 0.0
         self._sealed: list[asyncio.Future[Receipt]] = []
         self._asked: list[asyncio.Future[str]] = []
         self._written_at = time.monotonic()
@@ -319,7 +323,12 @@ class Journal:
             return
         if self._following is not None:
             state = self._following.result()
-            if state is not None:
+            if state is not None and time.monotonic() >= self._seal_at:
+                # The file gets another name soon, so all of it must be in it. Whoever reads in one long transaction
+                # keeps it from that; calls go on until they end.
+                if not self._store.empty_wal(LOOK_EVERY):
+                    self._seal_at = time.monotonic() + SEAL_AGAIN
+                    return
                 self._following = None
                 state.follow(self._store, self._growth.frontier.size)
                 self._seal(state)

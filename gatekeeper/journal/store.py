@@ -8,7 +8,7 @@ from typing import Final, Self
 import msgspec
 
 from gatekeeper.exchange import Instant, canonical_json
-from gatekeeper.journal.files import JournalFiles, open_database, open_for_reading
+from gatekeeper.journal.files import BUSY_TIMEOUT, JournalFiles, open_database, open_for_reading
 from gatekeeper.journal.leaf import Entry, decode_leaf, decode_time
 from gatekeeper.journal.merkle import Carry, FullTile, Hash, leaf_hash, split_hashes, split_tile
 
@@ -188,9 +188,11 @@ class LogStore:
         row = self.database.execute("SELECT hashes FROM tile WHERE level = ? AND n = ?", [level, n]).fetchone()
         return row[0] if row is not None and isinstance(row[0], bytes) else b""
 
-    def empty_wal(self) -> bool:
-        """Take the WAL into the file and truncate it; False where a reader has kept it from that."""
+    def empty_wal(self, patience: float = BUSY_TIMEOUT) -> bool:
+        """Take the WAL into the file and truncate it; False where a reader keeps it from that for so many seconds."""
+        self.database.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
         (busy, *_) = self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.database.execute(f"PRAGMA busy_timeout={round(BUSY_TIMEOUT * 1000)}")
         return not busy
 
     def close(self) -> None:

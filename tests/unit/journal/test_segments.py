@@ -198,3 +198,29 @@ def test_a_full_segment_and_a_month_that_is_over_are_sealed(tmp_path: Path) -> N
     asyncio.run(write(Limits(bytes=100_000, monthly=False), lambda: Instant(next(times)), 300))
     assert len(names(tmp_path)) > monthly
     assert verify_journal(tmp_path / "journal", None, tmp_path / "journal" / "anchors.log").ok
+
+
+def test_a_reader_in_one_long_transaction_puts_a_seal_off_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEAL_AGAIN", 0.05)
+
+    async def write() -> None:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        await journal.submit(refused())
+        with closing(sqlite3.connect(f"file:{tmp_path / 'journal' / 'journal.db'}?mode=ro", uri=True)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM entry").fetchone()
+            await journal.submit(refused())
+            sealed = journal.seal()
+            for _ in range(20):
+                await journal.submit(refused())
+                await asyncio.sleep(0.02)
+            assert not sealed.done()
+        await asyncio.wait_for(sealed, 20)
+        await journal.submit(refused())
+        await journal.close()
+
+    asyncio.run(write())
+    assert len(names(tmp_path)) == 2
+    assert verify_journal(tmp_path / "journal").ok
