@@ -4,6 +4,7 @@ Reads the tree across them (JOURNAL.md, "Files", "Tree and checkpoints"). It ver
 """
 
 import bisect
+import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -68,9 +69,21 @@ class Segments:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open beside the writer, or in a folder that can't be written; raises FileNotFoundError."""
-        found = segment_files(folder)
-        paths = [one.path for one in found] or [JournalFiles(folder).log]
-        return cls([LogStore.at(path) for path in paths])
+        while True:
+            found = segment_files(folder)
+            with contextlib.ExitStack() as undo:
+                stores: list[LogStore] = []
+                # A writer that seals gives names, and one that was opened may be another file by then.
+                with contextlib.suppress(FileNotFoundError):
+                    for path in [one.path for one in found] or [JournalFiles(folder).log]:
+                        stores.append(LogStore.at(path))
+                        undo.callback(stores[-1].close)
+                if found == segment_files(folder):
+                    if len(stores) < max(1, len(found)):
+                        msg = f"{folder}: there is no journal here"
+                        raise FileNotFoundError(msg)
+                    undo.pop_all()
+                    return cls(stores)
 
     @property
     def start(self) -> int:

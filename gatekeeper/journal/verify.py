@@ -66,12 +66,17 @@ def verify_journal(folder: Path, vkey: str | None = None, anchors: Path | None =
     """
     outside = VerificationKey.parse(vkey.strip()) if vkey is not None else None
     given = anchors.read_bytes() if anchors is not None else None
-    found = _stable(folder)
-    if not found:
-        msg = f"{folder}: there is no journal here"
-        raise FileNotFoundError(msg)
+    while True:
+        found = segment_files(folder)
+        if not found:
+            msg = f"{folder}: there is no journal here"
+            raise FileNotFoundError(msg)
+        with contextlib.suppress(_Renamed):
+            return _verified(_Verification(JournalFiles(folder), found), outside, given)
+
+
+def _verified(verification: "_Verification", outside: VerificationKey | None, given: bytes | None) -> Report:
     with contextlib.ExitStack() as stack:
-        verification = _Verification(JournalFiles(folder), found)
         try:
             verification.run(outside, given, stack)
         except Broken as broken:
@@ -85,12 +90,8 @@ def verify_journal(folder: Path, vkey: str | None = None, anchors: Path | None =
         return verification.report()
 
 
-def _stable(folder: Path) -> list[SegmentFile]:
-    """List the segments; twice, since a writer may be renaming one."""
-    found = segment_files(folder)
-    while found != (again := segment_files(folder)):
-        found = again
-    return found
+class _Renamed(Exception):
+    """A writer has sealed a segment while the files were being opened."""
 
 
 class _Verification:
@@ -113,7 +114,11 @@ class _Verification:
         # Before the sizes are fixed: beside a running writer it is never ahead of them.
         head = self._read_head()
         self._walk = Walk(trusted.origin)
-        parts = [self._part(file, trusted, stack) for file in self._found]
+        try:
+            parts = [self._part(file, trusted, stack) for file in self._found]
+        finally:
+            if segment_files(self._files.folder) != list(self._found):
+                raise _Renamed
         self._start = parts[0].start
         if trusted not in [part.key for part in parts]:
             msg = "meta names another key, origin, format or segment than this verifier checks"

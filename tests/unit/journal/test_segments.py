@@ -224,3 +224,28 @@ def test_a_reader_in_one_long_transaction_puts_a_seal_off_and_stops_nothing(
     asyncio.run(write())
     assert len(names(tmp_path)) == 2
     assert verify_journal(tmp_path / "journal").ok
+
+
+def test_it_verifies_and_reads_beside_a_writer_that_seals_all_the_time(tmp_path: Path) -> None:
+    async def write() -> int:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        loop, looks = asyncio.get_running_loop(), 0
+
+        def look() -> None:
+            report = verify_journal(tmp_path / "journal")
+            assert report.ok, report
+            with Reader(tmp_path / "journal", None) as reader:
+                assert [entry.seq for entry in reader.entries(0, reader.size)] == list(range(reader.size))
+
+        for _ in range(12):
+            looking = loop.run_in_executor(None, look)
+            while not looking.done():
+                await journal.submit(refused())
+                await journal.seal()
+            await looking
+            looks += 1
+        await journal.close()
+        return looks
+
+    assert asyncio.run(write()) == 12
+    assert verify_journal(tmp_path / "journal").ok
