@@ -34,7 +34,7 @@ def test_each_command_is_there_and_tells_what_it_does(name: str) -> None:
         (["--config", "nowhere.toml", "config", "check"], 2, "gatekeeper: nowhere.toml: can't be read: No such file"),
         (["config", "check", "--set", "proxy.listen=1"], 2, "gatekeeper: config.toml: proxy.listen: expected str"),
         (["config", "check", "--set", "nonsense"], 2, "gatekeeper: --set nonsense: expected key=value"),
-        (["journal", "list"], 2, "journal.db: there is no journal here"),
+        (["journal", "list"], 2, "data/journal: there is no journal here"),
     ],
 )
 def test_an_error_is_one_line_with_its_code(run: Run, arguments: list[str], code: int, text: str) -> None:
