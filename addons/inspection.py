@@ -4,7 +4,7 @@ from mitmproxy.http import HTTPFlow, Response
 from mitmproxy.http import Message as FlowMessage
 
 from addons.guard import Refused, on_request, on_response, on_response_headers
-from addons.parts import Parts
+from addons.parts import Parts, masker_of
 from addons.state import passage_of
 from gatekeeper.dialects import read_answer, read_request
 from gatekeeper.exchange import DialectName, Exchange, Headers, Message, Phase, Reason, Refusal, established
@@ -74,7 +74,7 @@ class Inspection:
 
     def _inspect_answer(self, exchange: Exchange, answer: Message) -> Inspected:
         try:
-            inspected = self.parts.masker.inspect(answer)
+            inspected = masker_of(self.parts, exchange).inspect(answer)
         except UnreadableBody as error:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, str(error))) from error
         if inspected.uninspected is not None and not self.parts.policy.passes_unread(exchange):

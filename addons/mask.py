@@ -7,7 +7,7 @@ from mitmproxy.http import Message as FlowMessage
 
 from addons.guard import abort, on_request, on_response, on_response_headers
 from addons.inspection import header_fields
-from addons.parts import Parts
+from addons.parts import Parts, masker_of
 from addons.state import passage_of
 from addons.stream import AnswerStream, Incoming
 from gatekeeper.dialects import answer_reader
@@ -32,8 +32,9 @@ class Mask:
     @on_request
     def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
         passage, subject = passage_of(flow), established(exchange.subject)
-        inspected = established(passage.inspected)
-        book = passage.book = self.parts.masker.book((subject.iss, subject.sub), established(exchange.session))
+        masker = masker_of(self.parts, exchange)
+        inspected = passage.inspected = established(passage.inspected).under(masker)
+        book = passage.book = masker.book((subject.iss, subject.sub), established(exchange.session))
         upstream = inspected.upstream(book)
         if upstream is not inspected.message:
             flow.request.url = upstream.url
@@ -52,14 +53,13 @@ class Mask:
             return
         asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
         book, unread = passage_of(flow).book, self.parts.policy.passes_unread(exchange)
-        masker = stream_masker(
-            self.parts.masker, response.headers.get("Content-Type", ""), book, asked=asked, unread=unread
-        )
+        scoped = masker_of(self.parts, exchange)
+        masker = stream_masker(scoped, response.headers.get("Content-Type", ""), book, asked=asked, unread=unread)
         if masker is None:
             return
         host, vault = established(exchange.target).host, self.parts.vault
         received = Message(status=response.status_code, headers=header_fields(response))
-        head = self.parts.masker.inspect(vault.without_secret(host, received))
+        head = scoped.inspect(vault.without_secret(host, received))
         _send_instead(response, received, head.to_client(book))
         for name in ("Content-Length", "Content-Encoding", *VOUCHING):
             response.headers.pop(name, None)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from addons.opening import opening_of
 from gatekeeper.approvals import Desk, Ledger
 from gatekeeper.approvals.lifecycle import CLOCK_SKEW
-from gatekeeper.config import Config, ConfigError
+from gatekeeper.config import Config, ConfigError, OperatorTables
 from gatekeeper.credentials import Vault
-from gatekeeper.exchange import Clock, DigestKey, Instant, now
+from gatekeeper.exchange import Clock, DigestKey, Exchange, Instant, now
 from gatekeeper.identity import Locks, SessionWindows, Verifier
 from gatekeeper.journal import Journal, JournalDown, RefusalLog, read_admin
 from gatekeeper.journal.disk import DiskWatch
@@ -56,7 +56,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
             locks=read_locks(config),
             windows=SessionWindows(),
             policy=policy,
-            masker=Masker(config.masking, journal.digest_key),
+            masker=Masker(config.masking, journal.digest_key, rules=rule_operators(config)),
             vault=Vault.load(config.credentials, os.environ, journal.digest_key),
             journal=journal,
             refusals=RefusalLog(journal),
@@ -89,7 +89,7 @@ def renew(parts: Parts, config: Config) -> Parts:
         config=config,
         verifier=open_verifier(config, parts.clock, parts.verifier),
         policy=Policy(config.rules, config.egress.ports),
-        masker=Masker(config.masking, parts.digest_key, parts.masker),
+        masker=Masker(config.masking, parts.digest_key, parts.masker, rule_operators(config)),
         vault=Vault.load(config.credentials, os.environ, parts.digest_key),
     )
 
@@ -108,7 +108,18 @@ def open_verifier(config: Config, clock: Clock, earlier: Verifier | None = None)
 
 def check_detectors(config: Config) -> None:
     """Raise ConfigError for an operator of a detector that there is not."""
-    Masker(config.masking, b"\0" * 32)
+    Masker(config.masking, b"\0" * 32, rules=rule_operators(config))
+
+
+def masker_of(parts: Parts, exchange: Exchange) -> Masker:
+    """Give the masker with the operators that hold for a call: its host's, and those of the rule that let it pass."""
+    host = exchange.target.host if exchange.target else ""
+    return parts.masker.under(host, exchange.verdict.rule if exchange.verdict else None)
+
+
+def rule_operators(config: Config) -> dict[str, OperatorTables]:
+    """Give the operators of each rule."""
+    return {rule.name: rule.masking for rule in config.rules}
 
 
 async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:

@@ -168,6 +168,13 @@ def _masking(config: Config) -> Iterator[Problem]:
         yield from (("masking.request.upstream", problem) for problem in _operator(upstream))
     if config.masking.pseudonyms.limit < 1:
         yield "masking.pseudonyms.limit", "expected 1 or more"
+    for host, scoped in config.masking.hosts.items():
+        if not _HOST.fullmatch(host):
+            yield f"masking.hosts.{host}", "expected a host name, or one with a leading `*.`"
+        tables |= {f"masking.hosts.{host}.request": scoped.request, f"masking.hosts.{host}.response": scoped.response}
+    for number, rule in enumerate(config.rules):
+        place = f"rules[{number}].masking"
+        tables |= {f"{place}.request": rule.masking.request, f"{place}.response": rule.masking.response}
     for place, table in tables.items():
         for entity, operator in table.items():
             yield from ((f"{place}.{entity}", problem) for problem in _operator(operator))

@@ -187,6 +187,22 @@ class RequireConfig(Section, frozen=True, kw_only=True):
     quorum: int = 1
 
 
+class OperatorConfig(Section, frozen=True, kw_only=True):
+    """An operator with its parameters; `character`, `keep_first` and `keep_last` belong to `mask`."""
+
+    operator: OperatorName
+    character: str = "*"
+    keep_first: int = 0
+    keep_last: int = 0
+
+
+class OperatorTables(Section, frozen=True, kw_only=True):
+    """Operators that go before those of `[masking]`, for a host or for what a rule lets through."""
+
+    request: dict[str, str | OperatorConfig] = {}
+    response: dict[str, str | OperatorConfig] = {}
+
+
 class RuleConfig(Section, frozen=True, kw_only=True):
     """`[[rules]]`: what a rule matches (an empty list matches anything) and what it does."""
 
@@ -209,20 +225,12 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     require: tuple[RequireConfig, ...] = ()
     wait: Seconds = Seconds(540)
     timeout: Seconds = Seconds(3600)
+    masking: OperatorTables = OperatorTables()
 
     @property
     def requirements(self) -> tuple[RequireConfig, ...]:
         """What must be met for a release, all of it: `require`, or `reviewers` and `quorum` as the one member."""
         return self.require or (RequireConfig(reviewers=self.reviewers, quorum=self.quorum),)
-
-
-class OperatorConfig(Section, frozen=True, kw_only=True):
-    """An operator with its parameters; `character`, `keep_first` and `keep_last` belong to `mask`."""
-
-    operator: OperatorName
-    character: str = "*"
-    keep_first: int = 0
-    keep_last: int = 0
 
 
 class RequestMasking(Section, frozen=True, kw_only=True):
@@ -238,12 +246,36 @@ class PseudonymConfig(Section, frozen=True, kw_only=True):
     limit: int = 100_000
 
 
+class DetectorConfig(Section, frozen=True, kw_only=True):
+    """`[[masking.detectors]]`: a detector of one's own, with examples that it must and must not find."""
+
+    name: str
+    pattern: str
+    context: tuple[str, ...] = ()
+    validator: str = ""
+    hits: tuple[str, ...]
+    misses: tuple[str, ...] = ()
+
+
+class AllowConfig(Section, frozen=True, kw_only=True):
+    """`[masking.allow]`: what is let be: exact values, domains, fields of JSON by path."""
+
+    values: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+
+
 class MaskingConfig(Section, frozen=True, kw_only=True):
     """`[masking]`: operators by detector; in `response`, `default` names the one for the rest."""
 
     request: RequestMasking = RequestMasking()
     pseudonyms: PseudonymConfig = PseudonymConfig()
     response: dict[str, str | OperatorConfig] = msgspec.field(default_factory=lambda: {"default": "replace"})
+    enable: tuple[str, ...] = ()
+    disable: tuple[str, ...] = ()
+    detectors: tuple[DetectorConfig, ...] = ()
+    allow: AllowConfig = AllowConfig()
+    hosts: dict[str, OperatorTables] = {}
 
 
 class AnchorConfig(Section, frozen=True, kw_only=True):

@@ -2,8 +2,10 @@
 
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.encoding import Decoding, acceptable, decode_body
+from gatekeeper.masking.explain import Explanation
 from gatekeeper.masking.faults import BodyTooLarge, UnknownEncoding, UnreadableBody
-from gatekeeper.masking.masker import Inspected, Masker, find_spans, mask_text
+from gatekeeper.masking.masker import Inspected, Masker, explanations, find_spans, mask_text
+from gatekeeper.masking.own import scanner_of
 from gatekeeper.masking.pseudonyms import Book, Pseudonyms
 from gatekeeper.masking.stream import StreamMasker, stream_masker
 from gatekeeper.masking.websocket import Fragments, MaskedMessage, mask_message
@@ -12,6 +14,7 @@ __all__ = [
     "BodyTooLarge",
     "Book",
     "Decoding",
+    "Explanation",
     "Fragments",
     "Inspected",
     "MaskedMessage",
@@ -23,8 +26,10 @@ __all__ = [
     "UnreadableBody",
     "acceptable",
     "decode_body",
+    "explanations",
     "find_spans",
     "mask_message",
     "mask_text",
+    "scanner_of",
     "stream_masker",
 ]

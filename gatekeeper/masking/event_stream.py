@@ -294,7 +294,8 @@ class EventStream:
     def _found_in(self, data: str, leaves: Sequence[JsonLeaf], paths: frozenset[Path]) -> tuple[Hit, ...]:
         if not json_could_hit(self._scanner, data):
             return ()
-        others = [leaf for leaf in leaves if leaf.kind != "string" or leaf.path not in paths]
+        looked_at = (leaf for leaf in leaves if not self._scanner.lets_be(leaf.path))
+        others = [leaf for leaf in looked_at if leaf.kind != "string" or leaf.path not in paths]
         strings = hits(self._scanner, _strands(data, others), _work(), self._repeats)
         return (*strings, *number_hits(self._scanner, data, others, _work()))
 

@@ -157,7 +157,7 @@ def _add_payload(texts: _Texts, scanner: Scanner, payload: Payload, whole: str, 
             texts.add([("exact", payload.name)], leaf, "")
             texts.alone.append(Strand((leaf,)))
         return
-    leaves = list(json_leaves(data))
+    leaves = [leaf for leaf in json_leaves(data) if not scanner.lets_be(leaf.path)]
     for piece in leaves:
         if piece.kind == "string":
             placed = _placed(leaf_of(data, piece), payload)

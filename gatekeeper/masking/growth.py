@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import re2
@@ -24,25 +24,32 @@ class Growth:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = tuple(detectors)
-        self._letters = any(detector.letters for detector in detectors if not detector.context)
         by_words: dict[str, list[str]] = {}
         for detector in detectors:
             if detector.spaced and detector.context:
                 by_words.setdefault(words_gate(detector.context), []).append(detector.pattern)
         self._words: re2.Set | None = compiled_set(tuple(by_words)) if by_words else None
         self._after_words = tuple(tuple(patterns) for patterns in by_words.values())
+        free = [detector for detector in detectors if detector.spaced and not detector.context]
+        self._lettered = tuple(detector.pattern for detector in free if detector.letters)
+        self._numbered = tuple(detector.pattern for detector in free if not detector.letters)
 
     def settled(self, text: str, data: bytes, start: int) -> int:
         """Find the first place, not before `start`, from which on a match could still grow."""
-        settled = len(text)
-        if (self._letters or _SPACED_START.search(text, start)) and (
-            match := self._spaced.search(text, start, partial=True)
-        ):
-            settled = match.start()
-        for number in self._words.Match(data) or () if self._words else ():
-            if match := _reaching_the_end(self._after_words[number]).search(text, start, partial=True):
+        settled = self._unspaced_settled(text, start)
+        for pattern in self._spaced(text, data, start):
+            if match := pattern.search(text, start, partial=True):
                 settled = min(settled, match.start())
-        return min(settled, self._unspaced_settled(text, start))
+        return settled
+
+    def _spaced(self, text: str, data: bytes, start: int) -> Iterator[regex.Pattern[str]]:
+        """Give what could reach over white space: what could begin here, and what a word asks for."""
+        if self._numbered and _SPACED_START.search(text, start):
+            yield _reaching_the_end(self._numbered, _SPACED_FIRST)
+        if self._lettered:
+            yield _reaching_the_end(self._lettered)
+        for number in self._words.Match(data) or () if self._words else ():
+            yield _reaching_the_end(self._after_words[number])
 
     def _unspaced_settled(self, text: str, start: int) -> int:
         word = _last_word(text[start:])
@@ -55,13 +62,6 @@ class Growth:
             return begin
         match = self._unspaced.search(text, begin, partial=True)
         return match.start() if match else len(text)
-
-    @functools.cached_property
-    def _spaced(self) -> regex.Pattern[str]:
-        return _reaching_the_end(
-            tuple(detector.pattern for detector in self._detectors if detector.spaced and not detector.context),
-            "" if self._letters else _SPACED_FIRST,
-        )
 
     @functools.cached_property
     def _unspaced(self) -> regex.Pattern[str]:

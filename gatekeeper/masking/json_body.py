@@ -30,7 +30,7 @@ def json_document(scanner: Scanner, raw: bytes, text: str, charset: str, work: W
     read = functools.partial(_values, text, start)
     if not json_could_hit(scanner, text):
         return Document(raw=raw, text=text, charset=charset, read=read)
-    leaves = list(json_leaves(text, start))
+    leaves = [leaf for leaf in json_leaves(text, start) if not scanner.lets_be(leaf.path)]
     found = (*hits(scanner, string_strands(text, leaves), work), *number_hits(scanner, text, leaves, work))
     vouching = tuple(token_lists(text)) if found else ()
     return Document(raw=raw, text=text, charset=charset, hits=found, vouching=vouching, read=read)

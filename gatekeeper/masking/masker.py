@@ -1,20 +1,24 @@
 """The engine behind one interface: inspect first, let policy decide, then apply operators."""
 
+import copy
 import functools
+from collections.abc import Mapping
 from typing import Final, override
 
 import msgspec
 
-from gatekeeper.config import MaskingConfig
+from gatekeeper.config import MaskingConfig, OperatorTables
 from gatekeeper.exchange import Finding, Message
 from gatekeeper.masking.body import Body, read_body
-from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTOR_NAMES
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.document import rewrite
+from gatekeeper.masking.explain import Explanation, explain
 from gatekeeper.masking.head import Place, head_findings, masked_head, read_head, without_secrets
 from gatekeeper.masking.operators import Operators, Restoring, Table, check_names
+from gatekeeper.masking.own import names_of, scanner_of
 from gatekeeper.masking.pseudonyms import Book, Owner, Pseudonyms
 from gatekeeper.masking.scanner import Scanner, Work, default_scanner
+from gatekeeper.masking.scopes import EVERYWHERE, NO_RULES, Scope, Scopes
 from gatekeeper.masking.strand import find, spans_of
 from gatekeeper.masking.tokens import token_detectors
 
@@ -54,23 +58,55 @@ class Masker:
     Raises ConfigError for a detector that isn't there.
     """
 
-    __slots__ = ("_requests", "_responses", "answer_scanner", "pseudonyms", "scanner")
+    __slots__ = (
+        "_key",
+        "_names",
+        "_requests",
+        "_responses",
+        "_scoped",
+        "_scopes",
+        "answer_scanner",
+        "pseudonyms",
+        "scanner",
+    )
 
-    def __init__(self, config: MaskingConfig, key: bytes, earlier: "Masker | None" = None) -> None:
-        upstream = config.request.upstream
-        table = {"default": upstream} if isinstance(upstream, str) else upstream
-        check_names(table, "masking.request.upstream", DETECTOR_NAMES)
-        check_names(config.response, "masking.response", DETECTOR_NAMES)
-        self.scanner = default_scanner()
-        self._requests = OperatorSet.of(table, key)
-        self._responses = OperatorSet.of(config.response, key)
-        self.answer_scanner = _restoring_scanner() if self._requests.sent.pseudonymizes else self.scanner
+    def __init__(
+        self,
+        config: MaskingConfig,
+        key: bytes,
+        earlier: "Masker | None" = None,
+        rules: Mapping[str, OperatorTables] = NO_RULES,
+    ) -> None:
+        self._names = names_of(config)
+        self._scopes = Scopes(config, rules)
+        for place, table in self._scopes.named().items():
+            check_names(table, place, self._names)
+        self.scanner = scanner_of(config)
+        self._key = key
         self.pseudonyms: Pseudonyms = Pseudonyms(config.pseudonyms, key, earlier.pseudonyms if earlier else None)
+        self._scoped: dict[Scope, Masker] = {EVERYWHERE: self}
+        self._hold(EVERYWHERE)
+
+    def _hold(self, scope: Scope) -> None:
+        """Take the operators of a scope."""
+        request, response = self._scopes.tables(scope)
+        self._requests, self._responses = OperatorSet.of(request, self._key), OperatorSet.of(response, self._key)
+        restores = self._requests.sent.pseudonymizes
+        self.answer_scanner = _restoring_scanner(self.scanner, self._names) if restores else self.scanner
+
+    def under(self, host: str, rule: str | None) -> "Masker":
+        """Give the same with the operators that hold for calls to a host that a rule lets through."""
+        scope = self._scopes.of(host, rule)
+        if scope not in self._scoped:
+            scoped = copy.copy(self)
+            scoped._hold(scope)  # noqa: SLF001 - a copy of this one
+            self._scoped[scope] = scoped
+        return self._scoped[scope]
 
     @property
     def detector_names(self) -> tuple[str, ...]:
         """The entities that can be found."""
-        return DETECTOR_NAMES
+        return self._names
 
     def book(self, owner: Owner, session: str) -> Book | None:
         """Open the book of pseudonyms of one exchange; none where nothing is pseudonymized."""
@@ -128,6 +164,12 @@ class Inspected:
         """The decoded texts of the body, for rules over prompts."""
         return self._body.document.texts() if self._body else ()
 
+    def under(self, masker: Masker) -> "Inspected":
+        """Give the same, to be written with the operators of another masker."""
+        other = copy.copy(self)
+        other._masker = masker  # noqa: SLF001 - a copy of this one
+        return other
+
     def upstream(self, book: Book | None = None) -> Message:
         """Give what goes upstream: the same object where nothing is masked."""
         return self._rendered(self._masker.requests(book).sent)
@@ -165,11 +207,16 @@ def mask_text(masker: Masker, text: str) -> str:
 
 
 @functools.cache
-def _restoring_scanner() -> Scanner:
+def _restoring_scanner(scanner: Scanner, names: tuple[str, ...]) -> Scanner:
     """Compile the table of detectors with the rows that find pseudonyms."""
-    return Scanner((*DEFAULT_DETECTORS, *token_detectors(DETECTOR_NAMES)))
+    return Scanner((*scanner.detectors, *token_detectors(names)), scanner.allowed)
 
 
-def find_spans(text: str) -> list[Span]:
+def explanations(config: MaskingConfig, text: str) -> list[Explanation]:
+    """Say of each place in a text that has the form of a value what became of it, and why."""
+    return list(explain(scanner_of(config), text, Work(WORK_LIMIT)))
+
+
+def find_spans(text: str, scanner: Scanner | None = None) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
-    return spans_of(default_scanner(), text)
+    return spans_of(scanner or default_scanner(), text)

@@ -89,6 +89,10 @@ class Scanner:
             any(not numeric.isdisjoint(shaped) for _, shaped in self._number_gate.starts(data, 0)) if numeric else False
         )
 
+    def lets_be(self, path: tuple[str | int, ...]) -> bool:
+        """Tell whether what stands at this path of a JSON document is on an allow-list."""
+        return bool(self.allowed.fields) and self.allowed.field(path)
+
     def scan(self, text: str, start: int, floor: int, work: Work, *, final: bool) -> Scan:
         """Find spans in a folded text; candidates begin at `start`, spans at `floor`, where others have ended.
 

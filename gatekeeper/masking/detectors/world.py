@@ -59,6 +59,9 @@ def pan_number(match: str) -> int:
 def cpf_number(match: str) -> int:
     """Check both digits of a Brazilian CPF; eleven equal digits are none."""
     digits = _digits(match)
+    first = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False)) * 10 % 11 % 10
+    if first != int(digits[9]):  # nine of ten numbers end here, sooner than the library would tell
+        return 0
     return len(match) if len(set(digits)) > 1 and cpf.is_valid(digits) else 0
 
 

@@ -1,6 +1,7 @@
 """Text in, masked text out; or what was found, line by line."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -90,9 +91,36 @@ def test_who_waits_for_an_answer_before_the_next_line_gets_it(folder: Path) -> N
     process.stdout.close()
 
 
-def test_spans_need_no_configuration(run: Run, folder: Path) -> None:
+def test_spans_need_no_configuration_but_one_that_is_named_must_be_there(run: Run, folder: Path) -> None:
     (folder / "config.toml").unlink()
-    assert run("--config", "nowhere", "mask", "--spans", input='{"text": "x"}').exit_code == 0
+
+    assert run("mask", "--spans", input='{"text": "x"}').exit_code == 0
+    assert run("--config", "nowhere", "mask", "--spans", input='{"text": "x"}').exit_code == 2
+
+
+def test_spans_are_those_of_the_configurations_detectors(run: Run) -> None:
+    off = ("--set", 'masking.disable=["EMAIL_ADDRESS"]')
+
+    assert run("mask", "--spans", *off, input='{"text": "a@b.example"}').stdout == '{"spans":[]}\n'
+
+
+def test_explain_says_which_detector_validator_and_word_decided_and_never_the_value(run: Run) -> None:
+    text = f"card {CARD}\nssn 536904399, order 415-555-0132, id 4111111111111112, a 123456789"
+
+    said = run("mask", "--explain", input=text).stdout
+    as_json = json.loads(run("mask", "--explain", "--json", input=text).stdout)
+
+    assert re.search(r" 1:6 .* CREDIT_CARD +found\n +form: digits in groups or not; validator card says yes\n", said)
+    assert re.search(r" 2:5 .* US_SSN +found\n +form: after its words; word: 'ssn'\n", said)
+    assert re.search(r" 2:22 .* PHONE_NUMBER +not found: a word speaks against it\n.*; word: 'order'\n", said)
+    assert re.search(r"CREDIT_CARD +not found: its validator says no\n.*validator card says no\n", said)
+    assert "536904399" not in said
+    assert {"start": 5, "entity": "CREDIT_CARD", "outcome": "found", "validator": "card"}.items() <= as_json[0].items()
+
+
+def test_explain_of_nothing_says_so_and_goes_not_with_spans(run: Run) -> None:
+    assert run("mask", "--explain", input="plain words").stdout.startswith("nothing in it has the form")
+    assert run("mask", "--explain", "--spans", input="").exit_code == 2
 
 
 def test_a_long_line_in_many_pieces_is_one_line(run: Run) -> None:
