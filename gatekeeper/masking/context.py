@@ -4,8 +4,6 @@ import functools
 import re
 from typing import Final
 
-import regex  # type: ignore[import-untyped]  # its types are a package of their own
-
 CONTEXT: Final = 64
 """Characters to the left of a match in which context words are looked for."""
 
@@ -34,5 +32,5 @@ def nearest_word(words: str, text: str, at: int, within: int) -> Place | None:
 
 
 @functools.cache
-def _compiled(words: str) -> regex.Pattern[str]:
-    return regex.compile(rf"(?i){_LEFT}(?:{words}){_RIGHT}")
+def _compiled(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?i){_LEFT}(?:{words}){_RIGHT}")

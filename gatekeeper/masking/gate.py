@@ -27,49 +27,55 @@ def words_gate(words: str) -> str:
     return f"(?i)(?:{_NOT_ASCII.sub('[?]', words)})"
 
 
-class Gate:
-    """Says by number which detectors could find something: where their pattern could match, and a word of theirs is."""
+type Rows = int
+"""A set of detectors: bit n stands for number n."""
 
-    __slots__ = ("_detectors", "_shapes", "_words")
+
+def numbers_of(rows: Rows) -> Iterator[int]:
+    """Give the numbers of a set of detectors, in order."""
+    while rows:
+        lowest = rows & -rows
+        yield lowest.bit_length() - 1
+        rows ^= lowest
+
+
+class Gate:
+    """Says which detectors could find something: where their pattern could match, and a word of theirs is."""
+
+    __slots__ = ("_free", "_shapes", "_words")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._shapes = _Index({n: NUMBERS if row.numeric else row.gate for n, row in enumerate(detectors)})
-        self._words = _Index({n: words_gate(row.context) for n, row in enumerate(detectors) if row.context})
-        self._detectors = tuple(detectors)
+        self._shapes = _Index([NUMBERS if row.numeric else row.gate for row in detectors])
+        self._words = _Index([words_gate(row.context) if row.context else "" for row in detectors])
+        self._free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
 
-    def open(self, data: bytes) -> list[int]:
-        """Give the numbers of the detectors that are worth running, in order."""
+    def open(self, data: bytes) -> Rows:
+        """Give the detectors that are worth running."""
         shaped = self._shapes.found(data)
-        if not shaped:
-            return []
-        worded: set[int] | None = None
-        rows = []
-        for number in sorted(shaped):
-            if self._detectors[number].context:
-                if worded is None:
-                    worded = self._words.found(data)
-                if number not in worded:
-                    continue
-            rows.append(number)
-        return rows
+        if not shaped & ~self._free:
+            return shaped
+        return shaped & (self._free | self._words.found(data))
 
 
 class _Index:
-    """Patterns of detectors, each compiled once, however many have it."""
+    """Patterns by detector, each compiled once, however many have it; an empty one is none."""
 
     __slots__ = ("_rows", "_set")
 
-    def __init__(self, patterns: dict[int, str]) -> None:
-        rows: dict[str, list[int]] = {}
-        for number, pattern in patterns.items():
-            rows.setdefault(pattern, []).append(number)
+    def __init__(self, patterns: Sequence[str]) -> None:
+        rows: dict[str, Rows] = {}
+        for number, pattern in enumerate(patterns):
+            if pattern:
+                rows[pattern] = rows.get(pattern, 0) | 1 << number
         self._set = compiled_set(tuple(rows)) if rows else None
         self._rows = tuple(rows.values())
 
-    def found(self, data: bytes) -> set[int]:
-        """Give the numbers of the detectors whose pattern is found."""
-        matched = self._set.Match(data) if self._set else None
-        return {row for pattern in matched for row in self._rows[pattern]} if matched else set()
+    def found(self, data: bytes) -> Rows:
+        """Give the detectors whose pattern is found."""
+        found: Rows = 0
+        for pattern in self._set.Match(data) or () if self._set else ():
+            found |= self._rows[pattern]
+        return found
 
 
 # Where a number begins that is long enough for a numeric detector, or is an IPv4 address, or has capitals in it.
@@ -77,27 +83,37 @@ NUMBERS: Final = r"\d(?:[ .:/()-]{0,5}\d){5}|\d\.\d{1,3}\.\d{1,3}\.\d|\b\d[A-Z][
 
 
 class NumberGate:
-    """Says where numbers begin, and by number which numeric detectors could match there: one look for all of them."""
+    """Says where numbers begin, and which numeric detectors could match there: one look for all of them."""
 
-    __slots__ = ("_rows", "_set")
+    __slots__ = ("_priorities", "_rows", "_set", "numeric")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        shapes: dict[str, list[tuple[int, int]]] = {}
+        shapes: dict[str, Rows] = {}
         for number, detector in enumerate(detectors):
             if detector.numeric:
-                shapes.setdefault(detector.shape or detector.gate, []).append((-detector.priority, number))
-        self._rows = tuple(map(tuple, shapes.values()))
+                shape = detector.shape or detector.gate
+                shapes[shape] = shapes.get(shape, 0) | 1 << number
+        self._rows = tuple(shapes.values())
         self._set = compiled_set(tuple(shapes), anchored=True) if shapes else None
+        self._priorities = [-detector.priority for detector in detectors]
+        self.numeric: Rows = sum(self._rows)
 
-    def starts(self, data: bytes, start: int) -> Iterator[tuple[int, list[int]]]:
-        """Give each place from `start` on with the detectors that could match there, by priority."""
+    def starts(self, data: bytes, start: int, opened: Rows) -> Iterator[tuple[int, Rows]]:
+        """Give each place from `start` on where one of these detectors could match, with those that could."""
         if self._set is None:
             return
         match, rows = self._set.Match, self._rows
         for number in _NUMBER.finditer(data, start):
             at = number.start()
-            if shapes := match(data[at : at + _LONGEST]):
-                yield at, [row for _, row in sorted(row for shape in shapes for row in rows[shape])]
+            could: Rows = 0
+            for shape in match(data[at : at + _LONGEST]) or ():
+                could |= rows[shape]
+            if could := could & opened:
+                yield at, could
+
+    def by_priority(self, rows: Rows) -> list[int]:
+        """Give the numbers of detectors, those of a higher priority first."""
+        return sorted(numbers_of(rows), key=self._priorities.__getitem__)
 
 
 # Where a match of a numeric detector can begin: not within a word or after a decimal point, and not if too short.

@@ -18,7 +18,7 @@ from gatekeeper.masking.allow import NOTHING, Allowed
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS
 from gatekeeper.masking.context import AGAINST, CONTEXT, nearest_word
 from gatekeeper.masking.detector import Detector, Span
-from gatekeeper.masking.gate import Gate, NumberGate, gate_bytes, locate, locate_words
+from gatekeeper.masking.gate import Gate, NumberGate, Rows, gate_bytes, locate, locate_words, numbers_of
 from gatekeeper.masking.growth import Growth
 from gatekeeper.masking.work import Work
 
@@ -77,17 +77,22 @@ class Scanner:
         self._gate = Gate(self.detectors)
         self._number_gate = NumberGate(self.detectors)
         self._growth = Growth(self.detectors)
+        self._last: tuple[bytes, Rows] = (b"", 0)
 
     def passes(self, text: str) -> bool:
         """Tell whether anything could be found in a text, which must be folded already."""
         data = gate_bytes(text)
-        opened = self._gate.open(data)
-        if not all(self.detectors[number].numeric for number in opened):
-            return True
-        numeric = set(opened)
-        return (
-            any(not numeric.isdisjoint(shaped) for _, shaped in self._number_gate.starts(data, 0)) if numeric else False
-        )
+        opened = self._opened(data)
+        numeric = opened & self._number_gate.numeric
+        return opened != numeric or (numeric != 0 and any(self._number_gate.starts(data, 0, numeric)))
+
+    def _opened(self, data: bytes) -> Rows:
+        """Ask the gate, once for a text that is asked about twice in turn."""
+        last, opened = self._last
+        if data != last:
+            opened = self._gate.open(data)
+            self._last = data, opened
+        return opened
 
     def lets_be(self, path: tuple[str | int, ...]) -> bool:
         """Tell whether what stands at this path of a JSON document is on an allow-list."""
@@ -120,12 +125,10 @@ class Scanner:
         if len(text) - start < _LEAST:
             return
         work.spend(len(data) // _GATE_CHARACTERS)
-        numeric: set[int] = set()
-        for number in self._gate.open(data):
-            if self.detectors[number].numeric:
-                numeric.add(number)
-            else:
-                yield from self._of(self.detectors[number], text, data, (start, stop), work)
+        opened = self._opened(data)
+        numeric = opened & self._number_gate.numeric
+        for number in numbers_of(opened ^ numeric):
+            yield from self._of(self.detectors[number], text, data, (start, stop), work)
         if numeric:
             yield from self._numbers(numeric, text, data, (start, stop), work)
 
@@ -144,22 +147,22 @@ class Scanner:
                 yield self._judged(detector, text, match, work)
 
     def _numbers(
-        self, numbers: set[int], text: str, data: bytes, within: tuple[int, int], work: Work
+        self, numbers: Rows, text: str, data: bytes, within: tuple[int, int], work: Work
     ) -> Iterator[Candidate]:
         """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
         start, stop = within
         regions = {
             number: list(_regions(self.detectors[number], data, start))
-            for number in numbers
+            for number in numbers_of(numbers)
             if self.detectors[number].context
         }
         covered = bytearray(len(data))
-        for begin, shaped in self._number_gate.starts(data, start):
+        for begin, shaped in self._number_gate.starts(data, start, numbers):
             if begin >= stop:
                 return
             work.spend(_TRY)
-            for number in shaped:
-                if number not in numbers or (number in regions and not _within(regions[number], begin)):
+            for number in self._number_gate.by_priority(shaped):
+                if number in regions and not _within(regions[number], begin):
                     continue
                 detector = self.detectors[number]
                 work.spend(_TRY, detector.entity)
