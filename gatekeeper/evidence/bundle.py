@@ -29,6 +29,7 @@ from gatekeeper.journal import Entry, Reader
 from gatekeeper.journal.entries import ConfigData, OpenData
 from gatekeeper.journal.note import checkpoint_of
 from gatekeeper.masking import Masker
+from gatekeeper.masking.catalogue import catalogue_digest
 from gatekeeper.replay.calls import Call, calls
 from gatekeeper.replay.export import har_pieces
 from gatekeeper.replay.export.values import iso_time
@@ -133,6 +134,7 @@ def _survey(order: Order, sources: Sources, cut: Cut, data: Path, progress: Prog
                 key_from_outside=sources.key_from_outside,
                 nonce=order.nonce,
                 seed=sampler.seed,
+                rule_set=catalogue_digest(),
             ),
             surveyed=surveyed,
             samples=sample_figures(sampler.counts, chosen),

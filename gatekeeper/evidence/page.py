@@ -100,7 +100,8 @@ def _scope(report: Report) -> tuple[tuple[str, str], ...]:
         ),
         ("Versions", ", ".join(report.surveyed.runs.versions) or "none began in the period"),
         ("Configurations", ", ".join(changes.configs) or "none came into force in the period"),
-        ("Read by", f"{number(changes.reads)} times, as csv/access.csv has it"),
+        ("Detectors", f"rule set {scope.rule_set}"),
+        ("Read", f"{number(changes.reads)} times, as csv/access.csv has it"),
         (
             "Sampling",
             f"smallest SHA-256(seed:seq); seed {scope.seed} = SHA-256(nonce ‖ end root), nonce {scope.nonce!r}",

@@ -34,7 +34,10 @@ LIMITS: Final = (
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bundle is about: `start` and `end` in ISO 8601 UTC, and in µs; `first` and `last` are seqs."""
+    """What the bundle is about: `start` and `end` in ISO 8601 UTC, and in µs; `first` and `last` are seqs.
+
+    `rule_set` is the digest of the detectors that looked at the stored copies again.
+    """
 
     organisation: str
     origin: str
@@ -51,6 +54,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     key_from_outside: bool
     nonce: str
     seed: str
+    rule_set: str
 
 
 class SampleFigures(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,11 @@
 """The table of detectors. Names follow Presidio, so that teams can move their rules over."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Final
 
+from gatekeeper.exchange import canonical_json
+from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.api_keys import API_KEYS
 from gatekeeper.masking.detectors.cards import CARDS
 from gatekeeper.masking.detectors.crypto import CRYPTO
@@ -20,3 +24,9 @@ DETECTORS: Final = (
 
 DETECTOR_NAMES: Final = tuple(dict.fromkeys(detector.entity for detector in DETECTORS))
 DEFAULT_DETECTORS: Final = tuple(detector for detector in DETECTORS if detector.default)
+
+
+def catalogue_digest(detectors: Sequence[Detector] = DETECTORS) -> str:
+    """Name a table of detectors by what it finds: SHA-256 hex over all that its rows say."""
+    told = [[getattr(row, name) for name in row.__struct_fields__ if name != "validate"] for row in detectors]
+    return hashlib.sha256(canonical_json(told)).hexdigest()

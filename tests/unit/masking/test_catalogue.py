@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gatekeeper.masking import find_spans
-from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTORS
+from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTORS, catalogue_digest
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.gate import NUMBERS, gate_bytes, words_gate
 from gatekeeper.masking.scanner import Scanner, Work
@@ -125,3 +125,11 @@ def test_the_gate_knows_all_words_of_a_detector(words: str, data: st.DataObject)
 
     assert re2.search(words_gate(words), gate_bytes(word).decode())
     assert not word.isascii() or re2.search(words_gate(words), word.upper())
+
+
+def test_the_digest_names_what_the_table_finds() -> None:
+    first, *rest = DETECTORS
+    digest = catalogue_digest()
+    assert digest == catalogue_digest(DETECTORS)
+    assert digest != catalogue_digest(rest)
+    assert digest != catalogue_digest([msgspec.structs.replace(first, pattern=first.pattern + "x"), *rest])
