@@ -35,6 +35,7 @@ def build(story: Path, out: Path, order: Order = ORDER) -> Path:
             key_from_outside=True,
             anchors=(story / "journal" / "anchors.log").read_bytes(),
             owners={"bot": ("carol@example.com",)},
+            timestamps={},
         )
         digest = build_bundle(order, sources, out, lambda _done, _all: None)
     sign_bundle(out, digest, ORIGIN, key)

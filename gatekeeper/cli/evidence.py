@@ -1,5 +1,6 @@
 """`gatekeeper evidence`: a period as a bundle that an auditor takes away, and its check."""
 
+import asyncio
 import contextlib
 import os
 import subprocess
@@ -87,6 +88,7 @@ def build(  # noqa: PLR0913, PLR0917 - an option each
         msg = f"{out}: is there already; name a folder that is not"
         raise Problem(msg) from error
     _sign(out, digest, config, key, sign)
+    _stamp(out, config)
     click.echo(f"built {out}: manifest {digest}; begin with {out / 'START-HERE.txt'}")
 
 
@@ -116,6 +118,7 @@ def verify(folder: Path, vkey: Path | None) -> None:
 def _sources(config: "Config", reader: "Reader", vkey: Path | None, signing: "Ed25519PrivateKey | None") -> "Sources":
     from gatekeeper.evidence import Sources
     from gatekeeper.journal.note import verification_key
+    from gatekeeper.journal.timestamps import FOLDER
     from gatekeeper.masking import Masker
 
     folder = config.journal.folder
@@ -129,6 +132,7 @@ def _sources(config: "Config", reader: "Reader", vkey: Path | None, signing: "Ed
         key_from_outside=vkey is not None,
         anchors=anchors.read_bytes() if anchors.exists() else b"",
         owners=dict(config.approvals.owners),
+        timestamps={path.name: path.read_bytes() for path in (folder / FOLDER).glob("*.tsr")},
     )
 
 
@@ -153,6 +157,23 @@ def _sign(out: Path, digest: str, config: "Config", key: "Ed25519PrivateKey | No
         manifest = (out / TAG_MANIFEST).read_bytes()
         signature = from_file(person).sign(manifest, SSH_NAMESPACE)
         (out / f"{TAG_MANIFEST}.sig").write_text(signature, encoding="utf-8")
+
+
+def _stamp(out: Path, config: "Config") -> None:
+    """Have the tag manifest stamped by the authority that checkpoints go to, where one is configured."""
+    from gatekeeper.evidence.bag import TAG_MANIFEST
+    from gatekeeper.journal.anchoring import SinkFailed
+    from gatekeeper.journal.timestamps import stamp
+
+    authority = next((anchor for anchor in config.journal.anchors if anchor.rfc3161), None)
+    if authority is None:
+        return
+    try:
+        answer = asyncio.run(stamp(authority.rfc3161, (out / TAG_MANIFEST).read_bytes(), Path(authority.roots)))
+    except SinkFailed as error:
+        click.echo(f"not time-stamped by {authority.label}: {error}", err=True)
+        return
+    (out / f"{TAG_MANIFEST}.tsr").write_bytes(answer)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ A folder that is half built has no manifest, so it can't be taken for a bundle.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from gatekeeper.exchange import Instant, Seq
 from gatekeeper.journal import Entry, Reader
 from gatekeeper.journal.entries import ConfigData, OpenData
 from gatekeeper.journal.note import checkpoint_of
+from gatekeeper.journal.timestamps import FOLDER as TIMESTAMPS
 from gatekeeper.masking import Masker
 from gatekeeper.masking.catalogue import catalogue_digest
 from gatekeeper.replay.calls import Call, calls
@@ -58,7 +59,7 @@ class Sources(msgspec.Struct, frozen=True):
     """Where it comes from.
 
     `anchors` is anchors.log's text; `vkey` that of the key that signed the start, from outside or the folder's;
-    `bundle_vkey` of the key that will sign the bundle, where there is one.
+    `bundle_vkey` of the key that will sign the bundle, where there is one; `timestamps` are checkpoints', by name.
     """
 
     reader: Reader
@@ -68,6 +69,7 @@ class Sources(msgspec.Struct, frozen=True):
     key_from_outside: bool
     anchors: bytes
     owners: Owners
+    timestamps: Mapping[str, bytes]
 
 
 def build_bundle(order: Order, sources: Sources, out: Path, progress: Progress) -> str:
@@ -211,6 +213,9 @@ def _write_keys(sources: Sources, cut: Cut, data: Path) -> None:
         (data / "journal" / "start.note").write_text(cut.start_note, encoding="utf-8")
     (data / "journal" / "end.note").write_text(cut.end_note, encoding="utf-8")
     (data / "journal" / "anchors.log").write_bytes(sources.anchors)
+    for name, stamped in sorted(sources.timestamps.items()):
+        (data / "journal" / TIMESTAMPS).mkdir(exist_ok=True)
+        (data / "journal" / TIMESTAMPS / name).write_bytes(stamped)
     proof = sources.reader.consistency(cut.start_size, cut.end_size) if cut.start_size else ()
     lines = "".join(f"{node.hex()}\n" for node in proof)
     (data / "journal" / "consistency.txt").write_text(lines, encoding="ascii")

@@ -26,7 +26,7 @@ Read it:
     data/replay/            the sampled calls as HAR (browsers, proxies) and as mitmproxy flows
     data/policy/            each configuration that was in force, by its SHA-256, with secrets hidden
     data/journal/           log.db (sqlite3 data/journal/log.db "SELECT leaf FROM entry LIMIT 5"), signed checkpoints,
-                            consistency.txt (RFC 6962, between them), anchors.log
+                            consistency.txt (RFC 6962, between them), anchors.log, timestamps/ (RFC 3161)
     data/keys/              the log's verification key, and the reviewers' public keys
 
 One decision by hand:
@@ -35,7 +35,8 @@ One decision by hand:
         -Overify-time=$(cat M.time) -s M.sig < M.statement
 
 The signatures over the whole bundle, where they are there: tagmanifest-sha256.txt.note (the log's key; verify.py checks
-it) and tagmanifest-sha256.txt.sig (a person's SSH key):
+it), .tsr (a time-stamp, RFC 3161) and .sig (a person's SSH key):
 
+    openssl ts -verify -in tagmanifest-sha256.txt.tsr -data tagmanifest-sha256.txt -CAfile ROOTS-OF-THE-AUTHORITY.pem
     ssh-keygen -Y check-novalidate -n gatekeeper-evidence -s tagmanifest-sha256.txt.sig < tagmanifest-sha256.txt
 """

@@ -48,13 +48,7 @@ class TimestampSink:
 
     async def send(self, note: str) -> None:
         """Have one note stamped; a stamp that does not verify is none."""
-        request = TimestampRequestBuilder().data(note.encode()).hash_algorithm(HashAlgorithm.SHA512).build()
-        sent = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
-        raw = await post(self._url, request.as_bytes(), sent)
-        try:
-            check_stamp(raw, note, read_roots(self._roots), request)
-        except ValueError as error:
-            raise SinkFailed(str(error)) from error
+        raw = await stamp(self._url, note.encode(), self._roots)
         try:
             self._folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             replace_file(self._folder / f"{int(note.split(chr(10), 2)[1]):012d}-{self._name}.tsr", raw)
@@ -64,10 +58,22 @@ class TimestampSink:
             raise SinkFailed(msg) from error
 
 
+async def stamp(url: str, content: bytes, roots: Path) -> bytes:
+    """Have an authority stamp something, and give its answer, verified; raises SinkFailed."""
+    request = TimestampRequestBuilder().data(content).hash_algorithm(HashAlgorithm.SHA512).build()
+    sent = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
+    raw = await post(url, request.as_bytes(), sent)
+    try:
+        check_stamp(raw, content, read_roots(roots), request)
+    except ValueError as error:
+        raise SinkFailed(str(error)) from error
+    return raw
+
+
 def check_stamp(
-    raw: bytes, note: str, roots: Iterable[x509.Certificate], request: TimeStampRequest | None = None
+    raw: bytes, content: bytes, roots: Iterable[x509.Certificate], request: TimeStampRequest | None = None
 ) -> Instant:
-    """Verify a time-stamp over a note under an authority's roots, and give its time; raises ValueError."""
+    """Verify a time-stamp over a note or another content under an authority's roots, and give its time; ValueError."""
     try:
         response = decode_timestamp_response(raw)
     except ValueError as error:
@@ -80,9 +86,9 @@ def check_stamp(
     for root in roots:
         builder = builder.add_root_certificate(root)
     try:
-        builder.build().verify_message(response, note.encode())
+        builder.build().verify_message(response, content)
     except (VerificationError, ValueError) as error:
-        msg = "the time-stamp is not over this checkpoint, or not by the authority whose roots are given"
+        msg = "the time-stamp is not over this content, or not by the authority whose roots are given"
         raise ValueError(msg) from error
     return _time(response)
 
@@ -111,7 +117,7 @@ def check_stamps(folder: Path, notes: Mapping[int, str], roots: Mapping[str, Pat
             elif root is None:
                 problem = "no roots are configured for this authority; --roots FILE names some"
             else:
-                time = check_stamp(path.read_bytes(), note, read_roots(root))
+                time = check_stamp(path.read_bytes(), note.encode(), read_roots(root))
         except ValueError as error:
             problem = str(error)
         yield Stamp(size=size, name=name, time=time, problem=problem)
