@@ -10,6 +10,7 @@ import msgspec
 from gatekeeper.cli.options import json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json
 from gatekeeper.cli.policy_check import check
+from gatekeeper.cli.policy_suggest import suggest
 from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -37,22 +38,31 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 @click.group()
 def policy() -> None:
-    """Ask which rule decides, and try rules on recorded traffic."""
+    """Ask which rule decides, try rules on recorded traffic, and see which are needed."""
 
 
 policy.add_command(check)
+policy.add_command(suggest)
 
 
 @policy.command()
 @click.option("--subject", required=True, metavar="S", help="Who calls.")
 @click.option("--group", "groups", multiple=True, metavar="G", help="A group of the subject; may be repeated.")
 @click.option("--workflow", metavar="W", help="The workflow that the token is scoped to.")
+@click.option("--issuer", metavar="URL", help="Who the token is from.  [default: the embedded issuer, else the first]")
 @click.argument("method")
 @click.argument("url")
 @json_option
 @settings_option
 def explain(
-    subject: str, groups: tuple[str, ...], workflow: str | None, method: str, url: str, *, as_json: bool
+    subject: str,
+    groups: tuple[str, ...],
+    workflow: str | None,
+    issuer: str | None,
+    method: str,
+    url: str,
+    *,
+    as_json: bool,
 ) -> None:
     """Say which rule decides on METHOD URL, and why each earlier one did not. Exit 1: denied.
 
@@ -64,7 +74,7 @@ def explain(
     config = load_settings()
     rules = Policy(config.rules, config.egress.ports)
     target, message = _read_call(method, url)
-    exchange = _exchange(_subject(config, subject, groups, workflow), target, message)
+    exchange = _exchange(_subject(config, subject, groups, workflow, issuer), target, message)
     verdict = rules.decide(exchange, Side.REQUEST, frozenset(), now())
     told = rules.explain(exchange, frozenset())
     suggestion = suggest_rule(exchange) if verdict.rule is None else ""
@@ -125,13 +135,15 @@ def _split(url: str) -> tuple[SplitResult, int]:
     return parts, DEFAULT_PORTS[parts.scheme] if port is None else port
 
 
-def _subject(config: "Config", name: str, groups: tuple[str, ...], workflow: str | None) -> "Subject":
+def _subject(
+    config: "Config", name: str, groups: tuple[str, ...], workflow: str | None, issuer: str | None
+) -> "Subject":
     from gatekeeper.exchange import Instant, Subject
 
     issuers = config.identity.issuers
-    issuer = config.embedded_issuer or (issuers[0] if issuers else None)
+    first = config.embedded_issuer or (issuers[0] if issuers else None)
     return Subject(
-        iss=issuer.issuer if issuer else "",
+        iss=issuer or (first.issuer if first else ""),
         sub=name,
         groups=groups,
         workflow=workflow,

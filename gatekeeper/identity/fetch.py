@@ -53,9 +53,9 @@ def https_fetch(roots: Callable[[], ssl.SSLContext], time_limit: float = TIME_LI
     async def fetch(url: str) -> Document:
         check_address(url)
         try:
+            if not contexts:
+                contexts.append(await asyncio.to_thread(roots))
             async with asyncio.timeout(time_limit):
-                if not contexts:
-                    contexts.append(await asyncio.to_thread(roots))
                 return await _get(url, contexts[0])
         except TimeoutError as error:
             msg = f"gave no answer within {time_limit:g}s"

@@ -53,13 +53,13 @@ def _uninspected(why: str) -> str:
 
 def _no_rule(x: Exchange) -> str:
     target, request = _asked(x)
-    place = f"{_method(request)} {target.scheme.value}://{_authority(target)}{_path(request)}".lstrip()
+    place = f"{_method(request)} {target.scheme.value}://{_authority(target)}{plain_path(request.path)}".lstrip()
     return f"no rule allows {place}. To allow it, add to config.toml a table [[rules]] with {', '.join(_keys(x))}."
 
 
 def _keys(x: Exchange) -> list[str]:
     target, request = _asked(x)
-    method, path = _method(request), _path(request)
+    method, path = _method(request), plain_path(request.path)
     name = f"allow {method} {_authority(target)}{path}".replace("  ", " ")
     keys: dict[str, object] = {"name": name, "hosts": [target.host]}
     if target.port != USUAL_PORT:
@@ -88,6 +88,7 @@ def _method(request: Message) -> str:
     return request.method if request.method in METHODS else ""
 
 
-def _path(request: Message) -> str:
-    segments = request.path.removeprefix("/").split("/")
+def plain_path(path: str) -> str:
+    """Give a path as a rule may have it: `*` stands for each segment that is no word."""
+    segments = path.removeprefix("/").split("/")
     return "/" + "/".join(segment if _WORD.fullmatch(segment) else "*" for segment in segments)
