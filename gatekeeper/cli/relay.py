@@ -12,6 +12,8 @@ from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.tokens import TokenOptions, check_source, token_options, token_source
 
 if TYPE_CHECKING:
+    import ssl
+
     from gatekeeper.config import Config
     from gatekeeper.relay import Relay
 
@@ -26,11 +28,25 @@ if TYPE_CHECKING:
     help="Where clients reach the relay: loopback only.",
 )
 @click.option("--gateway", type=Address(), metavar="HOST:PORT", help="Where the gateway is.  [default: proxy.listen]")
+@click.option(
+    "--gateway-ca",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Speak TLS to the gateway, and trust this CA, its certs/ca.pem, for it.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="With --gateway-ca: the client certificate to show, with its key, PEM.",
+)
 @token_options
 @settings_option
-def relay(
+def relay(  # noqa: PLR0913, PLR0917 - one for each option
     listen: tuple[str, int],
     gateway: tuple[str, int] | None,
+    gateway_ca: Path | None,
+    certificate: Path | None,
     subject: str | None,
     groups: tuple[str, ...],
     workflow: str | None,
@@ -48,12 +64,32 @@ def relay(
     )
     source = token_source(options, load_settings)
     place = gateway or gateway_address(load_settings())
+    tls = _tls(gateway_ca, certificate)
 
     async def serve() -> None:
         await check_source(source)
-        await _serve(Relay(source, place), listen, place)
+        await _serve(Relay(source, place, tls=tls), listen, place)
 
     asyncio.run(serve())
+
+
+def _tls(ca: Path | None, certificate: Path | None) -> "ssl.SSLContext | None":
+    """Make the context for the gateway; raises UsageError or Problem."""
+    import ssl
+
+    if ca is None:
+        if certificate is not None:
+            msg = "--certificate goes with --gateway-ca"
+            raise click.UsageError(msg)
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(certificate)
+    except OSError as error:
+        msg = f"{ca if certificate is None else certificate}: can't be used for TLS: {error.strerror or error}"
+        raise Problem(msg) from error
+    return context
 
 
 def gateway_address(config: "Config") -> tuple[str, int]:

@@ -20,6 +20,9 @@ from gatekeeper.identity.token import SECOND, TEXT_LIMIT, UnverifiedToken, is_te
 
 GROUPS_LIMIT: Final = 256
 ACTORS_LIMIT: Final = 8
+UNDATED: Final = 300 * SECOND
+"""How long an own token that does not say so is taken to live."""
+
 ORIGIN: Final = "gatekeeper_origin"
 """The claim of the embedded issuer's tokens that says what one was traded for (`/token`): see `Origin`."""
 
@@ -194,7 +197,9 @@ def read_actors(claims: Claims, issuer: str) -> tuple[Party, ...]:
 def read_life(text: str) -> Life:
     """Read how long an own token lives, without verifying it; raises IdentityError."""
     claims = read_token(text).claims
-    return Life(issued=_time(claims, "iat"), expires=_time(claims, "exp"))
+    expires = _time(claims, "exp")
+    # A JWT-SVID need not say when it was issued (JWT-SVID §3); SPIRE's live five minutes.
+    return Life(issued=_time(claims, "iat") if "iat" in claims else Instant(expires - UNDATED), expires=expires)
 
 
 def _claim(own: str | msgspec.UnsetType, profile: str | None, general: str) -> Pointer | None:

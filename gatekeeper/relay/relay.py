@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ipaddress
+import ssl
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from typing import Final
@@ -34,9 +35,16 @@ class _Refused(Exception):
 class Relay:
     """A listener on loopback in front of one gateway."""
 
-    def __init__(self, source: TokenSource, gateway: tuple[str, int], time_limit: float = HEAD_TIME) -> None:
+    def __init__(
+        self,
+        source: TokenSource,
+        gateway: tuple[str, int],
+        time_limit: float = HEAD_TIME,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._source = source
         self._gateway = gateway
+        self._tls = tls
         self._time_limit = time_limit
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
@@ -119,7 +127,12 @@ class Relay:
         host, port = self._gateway
         try:
             async with asyncio.timeout(self._time_limit):
-                return await asyncio.open_connection(host, port, limit=HEAD_LIMIT)
+                return await asyncio.open_connection(host, port, limit=HEAD_LIMIT, ssl=self._tls)
+        except ssl.SSLError as error:
+            raise _Refused(
+                502,
+                f"the gateway at {host}:{port} can't be trusted, or does not trust this certificate ({error.reason})",
+            ) from error
         except OSError as error:
             raise _Refused(
                 502, f"the gateway at {host}:{port} does not answer; is `gatekeeper run` running?"

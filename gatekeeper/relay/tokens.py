@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from gatekeeper.exchange import Clock, Instant
+from gatekeeper.exchange import Clock, Instant, now
 from gatekeeper.identity import Credential, EmbeddedIssuer, IdentityError, read_life
 
 COMMAND_LIMIT: Final = 30.0  # seconds
@@ -34,13 +34,29 @@ class TokenSource(Protocol):
 
 
 class FileToken:
-    """A token in a file that others renew, as Kubernetes does; read for each request."""
+    """A token in a file that others renew, as Kubernetes does; read for each request.
 
-    def __init__(self, path: Path) -> None:
+    Who renews it may be in the middle of writing: then the token that was read last serves, until it expires.
+    """
+
+    def __init__(self, path: Path, clock: Clock = now) -> None:
         self._path = path
+        self._clock = clock
+        self._last: tuple[Credential, Instant] | None = None
 
     async def current(self) -> Credential:
         """Read the file; raises TokenUnavailable."""
+        try:
+            token = self._read()
+        except TokenUnavailable:
+            if self._last is not None and self._clock() < self._last[1]:
+                return self._last[0]
+            raise
+        if self._last is None or self._last[0] != token:
+            self._last = token, _expiry(token)
+        return token
+
+    def _read(self) -> Credential:
         try:
             with self._path.open("rb") as file:
                 data = file.read(TOKEN_LIMIT + 1)
@@ -138,6 +154,14 @@ async def _end(process: Process) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_LIMIT):
                 await process.wait()
+
+
+def _expiry(token: Credential) -> Instant:
+    """Say until when a token serves; one that does not say serves no longer than it stands in its file."""
+    try:
+        return read_life(token.token).expires
+    except IdentityError:
+        return Instant(0)
 
 
 def _token(data: bytes, source: str) -> str:

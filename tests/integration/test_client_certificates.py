@@ -1,5 +1,6 @@
 """TLS to the proxy port itself, with client certificates: who shows one, and what a token may be bound to."""
 
+import asyncio
 import datetime as dt
 import hashlib
 import ipaddress
@@ -22,6 +23,7 @@ from forgery import base64url
 from harness import RunningGateway, Upstream
 
 from gatekeeper.journal import Reader, RefusedData, RequestData
+from gatekeeper.relay import FileToken, Relay
 
 
 @dataclass
@@ -263,3 +265,37 @@ def test_addresses_are_no_names_of_clients(clients: ClientAuthority) -> None:
     der = builder.sign(clients.key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
     with pytest.raises(IdentityError):
         read_certificate(der, "x509://clients")
+
+
+def test_the_relay_shows_its_certificate_and_trusts_its_gateway_only(
+    start: Callable[..., RunningGateway], clients: ClientAuthority, upstream: Upstream, tmp_path: Path
+) -> None:
+    gateway = start("required")
+    mine = clients.issue(BOT)
+    (tmp_path / "token.jwt").write_text(bound(gateway, mine))
+    bundle = str(gateway.config.proxy.certs / "ca.pem")
+
+    async def through(ca: str, certificate: Path | None) -> httpx.Response:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(certificate)
+        relay = Relay(FileToken(tmp_path / "token.jwt"), ("127.0.0.1", gateway.port), tls=context)
+        port = await relay.start()
+        trust = ssl.create_default_context(cafile=bundle)
+        try:
+            proxy = f"http://127.0.0.1:{port}"
+            async with httpx.AsyncClient(proxy=proxy, verify=trust, trust_env=False) as client:
+                return await client.get(f"https://localhost:{upstream.port}/v1/thing")
+        finally:
+            await relay.stop()
+
+    assert asyncio.run(through(bundle, mine)).status_code == 200
+    upstream.reset()
+    for ca, certificate in (
+        (bundle, None),
+        (bundle, clients.issue("spiffe://prod.example/other")),
+        (str(tmp_path / "clients-ca.pem"), mine),
+    ):
+        with pytest.raises(httpx.HTTPError):
+            asyncio.run(through(ca, certificate))
+    assert upstream.connections == 0

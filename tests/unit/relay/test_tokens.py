@@ -215,3 +215,24 @@ def test_a_source_does_not_show_its_token(tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(TOKEN)
     assert TOKEN not in repr(asyncio.run(FileToken(path).current()))
+
+
+def test_a_file_that_is_being_written_leaves_the_last_token_until_it_expires(tmp_path: Path) -> None:
+    path, time = tmp_path / "token", Time()
+    source = FileToken(path, time)
+    path.write_text(TOKEN)
+    first = asyncio.run(source.current())
+    for state in ("", TOKEN[:40], "\0" * 10):
+        path.write_text(state)
+        assert asyncio.run(source.current()) == first
+    path.unlink()
+    assert asyncio.run(source.current()) == first
+    time.seconds = START + 600
+    with pytest.raises(TokenUnavailable, match="can't be read"):
+        asyncio.run(source.current())
+
+
+def test_a_file_that_never_held_a_token_gives_none(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("")
+    with pytest.raises(TokenUnavailable, match="holds no token"):
+        asyncio.run(FileToken(tmp_path / "token").current())
