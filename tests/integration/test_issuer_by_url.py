@@ -143,9 +143,7 @@ def test_an_issuer_that_is_down_at_the_start_keeps_nobody_elses_callers_out(
     assert works(gateway, upstream.port, idp.token())
 
 
-def test_stale_keys_are_on_record(
-    start_gateway: Callable[..., RunningGateway], idp: IdentityProvider
-) -> None:
+def test_stale_keys_are_on_record(start_gateway: Callable[..., RunningGateway], idp: IdentityProvider) -> None:
     gateway = start_gateway(issuers(idp))
     at = gateway.parts.clock()
     source = next(

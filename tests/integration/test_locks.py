@@ -190,3 +190,44 @@ def test_what_can_not_be_locked_is_refused_and_not_recorded(
 def test_a_lock_that_is_not_there_can_not_be_taken_off(start_gateway: Callable[..., RunningGateway]) -> None:
     with admin(start_gateway()) as client, pytest.raises(SaidNo, match="no lock on subject x"):
         client.unlock("subject", "x", "", "")
+
+
+def test_locks_survive_in_sealed_segments_too(tmp_path: Path, authority: Authority, upstream: Upstream) -> None:
+    with running(tmp_path, authority, upstream) as gateway, admin(gateway) as client:
+        client.lock("subject", "bot-a", "", "")
+        client.lock("subject", "bot-b", "", "")
+
+        async def seal() -> None:
+            await gateway.parts.journal.seal()
+
+        gateway.background.run(seal())
+        client.unlock("subject", "bot-b", "", "")
+    assert list((tmp_path / "data" / "journal").glob("journal-*.db"))
+    with running(tmp_path, authority, upstream) as gateway:
+        assert status_of_connect(gateway, upstream.port, gateway.token("bot-a")) == b"403"
+        assert status_of_connect(gateway, upstream.port, gateway.token("bot-b")) == b"200"
+
+
+def test_a_held_call_is_not_released_once_its_subject_is_locked(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    hold = """
+        [[rules]]
+        name = "ask"
+        hosts = ["localhost"]
+        action = "hold"
+        reviewers = ["leads"]
+        [approvals.groups]
+        leads = ["alice@example.com"]
+    """
+    gateway = start_gateway(hold)
+    upstream.reset()
+    with tunnel(gateway, upstream.port, gateway.token("bot-a")) as mine, admin(gateway) as client:
+        mine.sendall(REQUEST % upstream.port)
+        deadline = time.monotonic() + 20
+        while not client.approvals() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert client.lock("subject", "bot-a", "", "").cut == 1
+        assert is_cut(mine)
+        assert client.approvals()[0].state == "pending"
+    assert (bytes(upstream.received), upstream.connections) == (b"", 0)

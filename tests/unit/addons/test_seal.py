@@ -35,6 +35,7 @@ from gatekeeper.exchange import (
     Target,
     Verdict,
 )
+from gatekeeper.identity import Held, Lock, LockKind, Locks
 
 RECEIPT = Receipt(Seq(1), "00" * 32, Instant(0))
 
@@ -58,7 +59,7 @@ def complete(action: Action = Action.ALLOW) -> Exchange:
 
 @pytest.fixture
 def seal() -> Seal:
-    parts: Any = SimpleNamespace(vault=Vault({}, b""), digest_key=DigestKey(bytes(32)))
+    parts: Any = SimpleNamespace(vault=Vault({}, b""), digest_key=DigestKey(bytes(32)), locks=Locks())
     return Seal(parts)
 
 
@@ -142,3 +143,14 @@ def test_an_exchange_is_kept_beside_its_flow_and_not_in_it(flow: Any) -> None:
     begin(flow, exchange)
     assert exchange_of(flow) is exchange
     assert not flow.metadata
+
+
+def test_who_was_locked_out_while_the_call_was_held_goes_nowhere(seal: Seal) -> None:
+    subject = complete().subject
+    assert subject is not None
+    seal._demand_unlocked(subject)
+    lock = Lock(kind=LockKind.SUBJECT, value="bot")
+    seal.parts.locks.set(Held(lock=lock, since=Instant(0), by="ops", reason=""))
+    with pytest.raises(Refused) as caught:
+        seal._demand_unlocked(subject)
+    assert (caught.value.refusal.status, caught.value.refusal.reason) == (403, Reason.LOCKED)
