@@ -50,6 +50,10 @@ def issuer_problems(config: Config) -> Iterator[Problem]:
         if issuer.issuer in names:
             yield f"{key}.issuer", "is named twice"
         names.add(issuer.issuer)
+    for number, saml in enumerate(config.identity.saml):
+        if not saml.issuer or not saml.audience or saml.issuer in names:
+            yield f"identity.saml[{number}].issuer", "expected an entity id of its own, and an audience"
+        names.add(saml.issuer)
     for number, exchange in enumerate(config.identity.exchange):
         yield from _callers(f"identity.exchange[{number}]", exchange, config)
         if not exchange.workflows:
@@ -106,7 +110,7 @@ def _anybody(rule: RuleConfig | ExchangeConfig, config: Config) -> Iterator[Prob
 
 def _names(config: Config) -> tuple[str, ...]:
     """Give all who can say who somebody is: the issuers, and where clients show certificates, their CA."""
-    names = [issuer.issuer for issuer in config.identity.issuers]
+    names = [issuer.issuer for issuer in config.identity.issuers] + [saml.issuer for saml in config.identity.saml]
     if config.proxy.client_certificates is not ClientTls.OFF:
         names.append(config.identity.certificate_issuer)
     return tuple(names)

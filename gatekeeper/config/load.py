@@ -152,6 +152,7 @@ def _resolve(config: Config, folder: Path) -> Config:
         admin=replace(config.admin, listen=listen),
         identity=replace(
             config.identity,
+            saml=tuple(replace(one, certificates=folder / one.certificates) for one in config.identity.saml),
             issuers=tuple(replace(issuer, jwks=_below(folder, issuer.jwks)) for issuer in config.identity.issuers),
         ),
         journal=replace(

@@ -153,6 +153,15 @@ class IssuerConfig(Section, frozen=True, kw_only=True):
 EMBEDDED_ISSUER: Final = IssuerConfig(issuer="https://gatekeeper.local", jwks="data/issuer.jwks.json")
 
 
+class SamlConfig(Section, frozen=True, kw_only=True):
+    """`[[identity.saml]]`: an identity provider whose assertions are traded at `/token`; `groups`: an attribute."""
+
+    issuer: str
+    certificates: Path
+    audience: str = "gatekeeper"
+    groups: str = ""
+
+
 class ExchangeConfig(Section, frozen=True, kw_only=True):
     """`[[identity.exchange]]`: whose tokens are traded at `/token`, and for which workflows. Empty lists: anybody."""
 
@@ -176,6 +185,7 @@ class IdentityConfig(Section, frozen=True, kw_only=True):
     issuers: tuple[IssuerConfig, ...] = (EMBEDDED_ISSUER,)
     claims: ClaimsConfig = ClaimsConfig()
     certificate_issuer: str = CERTIFICATE_ISSUER
+    saml: tuple[SamlConfig, ...] = ()
     exchange: tuple[ExchangeConfig, ...] = ()
     exchange_life: Seconds = Seconds(600)
 

@@ -1,5 +1,6 @@
 """`POST /token`: a verified token is traded for a short one, for one workflow (RFC 8693), on record."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -19,7 +20,7 @@ from gatekeeper.identity import (
     read_offer,
 )
 from gatekeeper.identity.issuer import Traded
-from gatekeeper.identity.trade import JWT, TOKEN_TYPES, WORKFLOW, Deal, Offer
+from gatekeeper.identity.trade import JWT, SAML, TOKEN_TYPES, WORKFLOW, Deal, Offer
 from gatekeeper.journal import AdminData, AdminEvent, Draft, JournalDown, RefusedCall, Scalars
 
 BODY_LIMIT: Final = 64 << 10
@@ -73,10 +74,13 @@ class TokenApi:
         return traded, deal
 
     async def _parties(self, parts: Parts, offer: Offer) -> tuple[Subject, Subject | None]:
-        if offer.subject_type not in TOKEN_TYPES:
-            raise TradeRefused(TradeFault.INVALID_REQUEST, f"subject_token_type must be {JWT}")
+        if offer.subject_type not in {*TOKEN_TYPES, SAML}:
+            raise TradeRefused(TradeFault.INVALID_REQUEST, f"subject_token_type must be {JWT} or {SAML}")
         try:
-            subject = await parts.verifier.identify(offer.subject_token, parts.clock())
+            if offer.subject_type == SAML:
+                subject = await asyncio.to_thread(_asserted, parts, offer.subject_token)
+            else:
+                subject = await parts.verifier.identify(offer.subject_token, parts.clock())
             parts.locks.check(subject)
             if offer.actor_token is None:
                 return subject, None
@@ -97,6 +101,14 @@ class TokenApi:
         except JournalDown:
             return _error(503, "temporarily_unavailable", "the gateway can't record")
         return _error(STATUS.get(error.fault, 400), error.fault.value, str(error))
+
+
+def _asserted(parts: Parts, assertion: str) -> Subject:
+    """Read a SAML assertion; in a thread, and with what it takes loaded only where somebody brings one."""
+    from gatekeeper.identity.saml import SamlProvider, read_assertion
+
+    providers = [SamlProvider.load(number, one) for number, one in enumerate(parts.config.identity.saml)]
+    return read_assertion(assertion, providers, parts.clock())
 
 
 async def _form(request: Request) -> bytes:

@@ -21,6 +21,7 @@ from gatekeeper.identity.token import SECOND, is_text
 GRANT: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 TYPE: Final = "urn:ietf:params:oauth:token-type:"
 JWT: Final = f"{TYPE}jwt"
+SAML: Final = f"{TYPE}saml2"
 TOKEN_TYPES: Final = frozenset({JWT, f"{TYPE}access_token", f"{TYPE}id_token"})
 """What may be traded (RFC 8693 §3). The last two are taken where they are JWTs."""
 

@@ -89,7 +89,7 @@ class Verifier:
         leeway = int(config.leeway * SECOND)
         if fetch is None:
             fetch = https_fetch(lambda: trusted_roots(upstream_ca))
-        names = frozenset(issuer.issuer for issuer in config.issuers)
+        names = frozenset(issuer.issuer for issuer in config.issuers) | {saml.issuer for saml in config.saml}
         issuers: dict[str, Issuer] = {}
         for number, issuer in enumerate(config.issuers):
             terms = Terms.of(issuer, config.claims, leeway, names if issuer.issuer == embedded else frozenset())

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -170,3 +171,24 @@ def test_without_a_table_nobodys_token_is_traded(start_gateway: Callable[..., Ru
     with httpx.Client(transport=transport) as client:
         answer = client.post("http://gatekeeper/token", data=form(gateway.token("bot"), scope="workflow:w"))
     assert (answer.status_code, answer.json()["error"]) == (403, "unauthorized_client")
+
+
+def test_a_saml_assertion_is_traded(start_gateway: Callable[..., RunningGateway], tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from unit.identity.test_saml import CERTIFICATE, ISSUER, assertion, encoded, signed
+
+    (tmp_path / "idp.pem").write_bytes(CERTIFICATE.public_bytes(serialization.Encoding.PEM))
+    gateway = start_gateway(
+        f'[[identity.saml]]\nissuer = "{ISSUER}"\ncertificates = "idp.pem"\ngroups = "memberOf"\n'
+        f'[[identity.exchange]]\nworkflows = ["close"]\nissuers = ["{ISSUER}"]\n'
+    )
+    transport = httpx.HTTPTransport(uds=str(gateway.config.admin_socket))
+    with httpx.Client(transport=transport) as client:
+        offer = form(encoded(signed(assertion())), scope="workflow:close")
+        offer["subject_token_type"] = "urn:ietf:params:oauth:token-type:saml2"
+        answer = client.post("http://gatekeeper/token", data=offer)
+        refused = client.post("http://gatekeeper/token", data=offer | {"subject_token": encoded(b"<a/>")})
+    assert answer.status_code == 200, answer.text
+    subject = gateway.parts.verifier.verify(answer.json()["access_token"], gateway.parts.clock())
+    assert (subject.iss, subject.sub, subject.groups, subject.workflow) == (ISSUER, "alice", ("finance",), "close")
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
