@@ -29,9 +29,21 @@ from addons.policy import PolicyDecision
 from addons.record import Record
 from addons.seal import Seal
 from addons.target import TargetNames
+from addons.websocket import WebSocketMessages
 from gatekeeper.config import load_config
 
-CHAIN = (Identity, TargetNames, Inspection, PolicyDecision, Mask, Record, Approvals, Credentials, Seal)
+CHAIN = (
+    Identity,
+    TargetNames,
+    Inspection,
+    PolicyDecision,
+    Mask,
+    Record,
+    Approvals,
+    Credentials,
+    Seal,
+    WebSocketMessages,
+)
 
 
 def build_chain(parts: Parts) -> list[object]:

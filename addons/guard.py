@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, assert_never
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client
+from mitmproxy.connection import Client, Server
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
@@ -259,10 +259,10 @@ def refusal_for(error: Exception, hook: Callable[..., object]) -> Refusal:
             )
 
 
-def abort(client: Client) -> None:
-    """Cut a client's connection; works from any hook or timer."""
+def abort(client: Client, server: Server | None = None) -> None:
+    """Cut a client's connection, or only that to one of its upstreams; works from any hook or timer."""
     handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
-    if handler is not None and (transport := handler.transports.get(client)) is not None and transport.handler:
+    if handler is not None and (transport := handler.transports.get(server or client)) and transport.handler:
         transport.handler.cancel("cut by gatekeeper")
 
 

@@ -43,11 +43,11 @@ class Inspection:
 
     @on_response_headers
     def responseheaders(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
-        if flow.response and flow.response.status_code == PARTIAL:
+        if flow.response is None:
+            return
+        if flow.response.status_code == PARTIAL:
             raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, "it is a part, and the whole was asked for"))
-        encoding = flow.response.headers.get("Transfer-Encoding", "chunked") if flow.response else "chunked"
-        if encoding.strip().lower() != "chunked":
-            raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, "its transfer encoding is not chunked"))
+        check_coding(flow.response)
 
     @on_response
     def response(self, flow: HTTPFlow, exchange: Exchange) -> None:
@@ -84,6 +84,12 @@ class Inspection:
 
     def _decoded(self, content: bytes, encoding: str) -> bytes:
         return decode_body(content, encoding, self.parts.config.proxy.body_limit)
+
+
+def check_coding(response: Response) -> None:
+    """Refuse a transfer coding that only the body's own decoder could take off."""
+    if response.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+        raise Refused(_bad_answer(Reason.ANSWER_UNREADABLE, "its transfer encoding is not chunked"))
 
 
 def header_fields(message: FlowMessage) -> Headers:

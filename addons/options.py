@@ -18,4 +18,5 @@ def proxy_options(config: Config) -> dict[str, object]:
         "body_size_limit": str(int(config.proxy.body_limit)),
         "stream_large_bodies": None,
         "http3": False,
+        "websocket": True,
     }

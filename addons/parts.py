@@ -57,7 +57,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
             windows=SessionWindows(),
             policy=policy,
             masker=Masker(config.masking, journal.digest_key, rules=rule_operators(config)),
-            vault=Vault.load(config.credentials, os.environ, journal.digest_key),
+            vault=open_vault(config, journal.digest_key),
             journal=journal,
             refusals=RefusalLog(journal),
             desk=await _open_desk(config, journal, clock),
@@ -90,8 +90,13 @@ def renew(parts: Parts, config: Config) -> Parts:
         verifier=open_verifier(config, parts.clock, parts.verifier),
         policy=Policy(config.rules, config.egress.ports),
         masker=Masker(config.masking, parts.digest_key, parts.masker, rule_operators(config)),
-        vault=Vault.load(config.credentials, os.environ, parts.digest_key),
+        vault=open_vault(config, parts.digest_key),
     )
+
+
+def open_vault(config: Config, key: bytes) -> Vault:
+    """Prepare the upstreams' credentials; raises ConfigError."""
+    return Vault.load(config.credentials, os.environ, key, service=config.vault, elsewhere=config.egress.foreign)
 
 
 def open_verifier(config: Config, clock: Clock, earlier: Verifier | None = None) -> Verifier:

@@ -5,6 +5,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.guard import on_request
 from addons.parts import Parts
+from addons.state import passage_of
 from gatekeeper.config import ConfigError
 from gatekeeper.exchange import Exchange, Phase, RuleName, Side
 
@@ -21,6 +22,7 @@ class PolicyDecision:
     @on_request
     def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
         matched = frozenset(rule for rule, matches in self.filters if matches(flow))
+        passage_of(flow).matched = matched
         exchange.verdict = self.parts.policy.decide(exchange, Side.REQUEST, matched, self.parts.clock())
         exchange.advance(Phase.JUDGED)
 

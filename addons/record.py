@@ -11,7 +11,7 @@ from addons.parts import Parts
 from addons.state import passage_of, tunnel_of
 from gatekeeper.config import Action
 from gatekeeper.exchange import Digest, Exchange, Phase, Reason, Refusal, count_findings, established, request_digest
-from gatekeeper.journal import Content, Draft, RequestData, Scalars, SubjectData, TargetData, VerdictData
+from gatekeeper.journal import Content, Draft, KeyData, RequestData, Scalars, SubjectData, TargetData, VerdictData
 from gatekeeper.masking import mask_text
 
 DISK_FULL: Final = Refusal(
@@ -68,6 +68,11 @@ def request_draft(flow: HTTPFlow, exchange: Exchange, parts: Parts) -> Draft:
         verdict=VerdictData(action=verdict.action.value, rule=verdict.rule, reasons=verdict.reasons),
         digest=exchange.digest or UNSET,
         uninspected=exchange.uninspected or UNSET,
+        keys=tuple(
+            KeyData(place=key.place, fingerprint=key.fingerprint)
+            for key in parts.vault.found(target, header_fields(flow.request), flow.request.path)
+        )
+        or UNSET,
     )
     content = Content(media=recorded.header("content-type"), data=recorded.body) if recorded.body else None
     return Draft(data=data, exchange=exchange.id, session=exchange.session, content=content)
@@ -99,8 +104,7 @@ def digest_of(flow: HTTPFlow, exchange: Exchange, parts: Parts) -> Digest:
     """Digest the request as it stands in the flow: what would go upstream, less the credentials."""
     subject, target = established(exchange.subject), established(exchange.target)
     rule = established(established(exchange.verdict).rule)
-    headers = parts.vault.without_credentials(target.host, header_fields(flow.request))
-    request = flow.request
-    return request_digest(
-        parts.digest_key, subject, rule, request.method, request.url, headers, request.raw_content or b""
-    )
+    request, vault = flow.request, parts.vault
+    headers = vault.without_credentials(target.host, header_fields(request))
+    url = request.url.removesuffix(request.path) + vault.without_credential_parameters(target.host, request.path)
+    return request_digest(parts.digest_key, subject, rule, request.method, url, headers, request.raw_content or b"")

@@ -6,9 +6,10 @@ ended, before its last byte goes to the client.
 """
 
 import asyncio
+from typing import Final
 
 from mitmproxy.connection import Client, Server
-from mitmproxy.http import HTTPFlow, Response
+from mitmproxy.http import HTTPFlow, Request, Response
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import TlsData
 from msgspec import UNSET
@@ -23,6 +24,9 @@ from gatekeeper.egress import PINNED, AddressRefused, Pin, Unresolvable, resolve
 from gatekeeper.exchange import Exchange, Message, Phase, Reason, Refusal, Subject, count_findings, established
 from gatekeeper.identity import IdentityError
 from gatekeeper.journal import Content, Draft, ErrorData, ResponseData, TimingData, UpstreamData
+
+SWITCHING: Final = 101
+"""RFC 9110 §15.2.2"""
 
 
 class Seal:
@@ -43,6 +47,7 @@ class Seal:
             tunnel.pins[address] = await self._resolve(*address)
         if (flow.request.host, flow.request.port) != address:
             flow.request.host, flow.request.port = address
+        frame_body(flow.request)
         exchange.advance(Phase.SEALED)
 
     def _demand_proof(self, flow: HTTPFlow, exchange: Exchange) -> None:
@@ -94,6 +99,7 @@ class Seal:
         pins = tunnel_of(data.client).pins.get(data.server.address or ("", 0), ())
         if not data.server.peername or data.server.peername[0] not in {pin.ip for pin in pins}:
             abort(data.client)
+        tunnel_of(data.client).upstream_failure = None
 
     @on_connection
     def server_connect_error(self, data: ServerConnectionHookData) -> None:
@@ -108,7 +114,10 @@ class Seal:
         response = flow.response
         if exchange.phase is Phase.DONE or response is None:
             return
-        response.headers.pop("Alt-Svc", None)  # RFC 7838: it would lead the client past the gateway, over QUIC
+        if not passage_of(flow).answered_by_us:
+            clean_answer(response)
+        elif flow.websocket is not None:
+            abort(flow.client_conn, flow.server_conn)  # its far side talks WebSocket already
         if exchange.receipt is None:
             await record_refusal(self.parts, flow, (exchange.refusal or upstream_refusal(Reason.INTERNAL)).reason)
             return
@@ -131,7 +140,7 @@ class Seal:
             await record_refusal(self.parts, flow, exchange.refusal.reason)
             return
         written = self.parts.journal.submit(error_draft(exchange, flow.server_conn))
-        _finish(flow, exchange)
+        finish(flow, exchange)
         await written
 
     @on_connection
@@ -154,7 +163,8 @@ class Seal:
         if passage.stream is not None:
             await passage.stream.recorded()
         written = self.parts.journal.submit(self._response_draft(flow, passage, response))
-        _finish(flow, passage.exchange)
+        if flow.websocket is None or passage.answered_by_us:
+            finish(flow, passage.exchange)
         await written
 
     def _response_draft(self, flow: HTTPFlow, passage: Passage, response: Response) -> Draft:
@@ -212,6 +222,7 @@ _SIDES = {
     Reason.UPSTREAM_UNREACHABLE: "upstream",
     Reason.UPSTREAM_UNTRUSTED: "upstream",
     Reason.UPSTREAM_MALFORMED: "upstream",
+    Reason.UPSTREAM_TIMEOUT: "upstream",
     Reason.ANSWER_TOO_LARGE: "upstream",
     Reason.ANSWER_UNREADABLE: "upstream",
 }
@@ -225,8 +236,30 @@ _BROKEN = {
         502,
         "the upstream's certificate is not trusted; if it is signed by a private CA, name that in proxy.upstream_ca",
     ),
+    Reason.UPSTREAM_TIMEOUT: (504, "the upstream's answer did not come in time, or it went silent"),
     Reason.UPSTREAM_MALFORMED: (502, "the upstream's answer is not well-formed HTTP, or it broke off"),
 }
+
+
+NOT_PASSED_ON: Final = (
+    b"alt-svc", b"alternate-protocol",  # RFC 7838: they would lead the client past the gateway, over QUIC
+    b"proxy-authenticate", b"proxy-authentication-info", b"proxy-connection", b"keep-alive", b"trailer",
+)  # fmt: skip
+
+
+def clean_answer(response: Response) -> None:
+    """Take out what concerns one connection only, or leads past the gateway."""
+    dropped = NOT_PASSED_ON if response.status_code == SWITCHING else (*NOT_PASSED_ON, b"upgrade")
+    fields = response.headers.fields
+    kept = tuple(field for field in fields if field[0].lower() not in dropped)
+    if len(kept) != len(fields):
+        response.headers.fields = kept
+
+
+def frame_body(request: Request) -> None:
+    """Say how long a body is that came in frames: HTTP/1 reads what has no length as the next request."""
+    if request.is_http2 and request.raw_content:
+        request.headers["Content-Length"] = str(len(request.raw_content))
 
 
 def _classify(flow: HTTPFlow, upstream_failure: Reason | None) -> Reason:
@@ -254,7 +287,8 @@ def _is_complete(passage: Passage) -> bool:
     return passage.stream is not None and passage.stream.complete
 
 
-def _finish(flow: HTTPFlow, exchange: Exchange) -> None:
+def finish(flow: HTTPFlow, exchange: Exchange) -> None:
+    """Note that the end of an exchange is on record, or handed to it."""
     exchange.end()
     tunnel_of(flow.client_conn).open.pop(exchange.id, None)
 

@@ -8,8 +8,8 @@ from mitmproxy.connection import Client
 from mitmproxy.http import HTTPFlow
 
 from addons.stream import AnswerStream
-from gatekeeper.egress import Pin
-from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, Subject
+from gatekeeper.egress import Pin, Quota
+from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, RuleName, Subject
 from gatekeeper.identity import ClientCertificate, Credential
 from gatekeeper.masking import Book, Inspected
 
@@ -25,6 +25,8 @@ class Passage:
     answer: Inspected | None = None
     stream: AnswerStream | None = None
     answered_by_us: bool = False
+    matched: frozenset[RuleName] = frozenset()
+    expiry: asyncio.TimerHandle | None = None
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -45,6 +47,9 @@ class Tunnel:
 
 _passages: WeakKeyDictionary[HTTPFlow, Passage] = WeakKeyDictionary()
 _tunnels: WeakKeyDictionary[Client, Tunnel] = WeakKeyDictionary()
+
+connections = Quota()
+"""The open connections by subject."""
 
 
 def begin(flow: HTTPFlow, exchange: Exchange) -> None:

@@ -36,18 +36,15 @@ def check(*, as_json: bool) -> None:
 
 def check_parts(loaded: "Config") -> None:
     """Compile all that `run` would compile of a configuration; raises ConfigError. Nothing is made or opened."""
-    import os
-
-    from addons.parts import check_detectors
+    from addons.parts import check_detectors, open_vault
     from addons.policy import compile_filter
-    from gatekeeper.credentials import Vault
     from gatekeeper.identity import Verifier
     from gatekeeper.policy import Policy
 
     for name, expression in Policy(loaded.rules, loaded.egress.ports).filters:
         compile_filter(name, expression)
     check_detectors(loaded)
-    Vault.load(loaded.credentials, os.environ, b"")
+    open_vault(loaded, b"")
     _check_signers(loaded.approvals.reviewers)
     # The embedded issuer's key set is made by the first run; another's has to be there.
     embedded = loaded.embedded_issuer

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePath
 from typing import Final
 
-from gatekeeper.config import Config
+from gatekeeper.config import Config, CredentialConfig
 
 USER: Final = "workload"
 """The user name before the token in a proxy's address; the gateway doesn't read it."""
@@ -84,7 +84,7 @@ def handed_on(environment: Mapping[str, str], secrets: Collection[str]) -> dict[
 def secret_variables(config: Config) -> frozenset[str]:
     """Name the variables from which the gateway takes its upstream credentials."""
     return frozenset(
-        name for credential in config.credentials.values() for name in _REFERENCE.findall(credential.value.shown())
+        name for credential in config.credentials.values() for name in _REFERENCE.findall(_shown(credential))
     )
 
 
@@ -96,3 +96,9 @@ def proxy_url(host: str, port: int, token: str = "") -> str:
 
 def _is_own(name: str) -> bool:
     return any(fnmatch.fnmatchcase(name.upper(), pattern) for pattern in _OWN)
+
+
+def _shown(credential: CredentialConfig) -> str:
+    aws = credential.aws
+    templates = (credential.value, *((aws.access_key, aws.secret_key, aws.session_token) if aws else ()))
+    return " ".join(template.shown() for template in templates if template is not None)

@@ -21,6 +21,7 @@ COMMANDS: Final[Places] = {
     "exec": ("execute", "execute", "Run a program behind a running gateway."),
     "relay": ("relay", "relay", "The loopback proxy that adds the current token."),
     "env": ("env", "env", "Print the variables that a client needs."),
+    "doctor": ("doctor.command", "doctor", "Check this installation, or the ways out of a container."),
     "config": ("config", "config", "Look at the configuration."),
     "identity": ("identity", "identity", "Issue and check tokens."),
     "policy": ("policy", "policy", "Ask which rule decides."),

@@ -6,6 +6,7 @@ from gatekeeper.config.model import (
     AdminConfig,
     AnchorConfig,
     ApprovalsConfig,
+    AwsConfig,
     Config,
     CredentialConfig,
     DetectorConfig,
@@ -25,15 +26,18 @@ from gatekeeper.config.model import (
     RequireConfig,
     RuleConfig,
     Uninspected,
+    VaultConfig,
 )
 from gatekeeper.config.quorum import can_seat
-from gatekeeper.config.values import ByteSize, Seconds, SecretTemplate
+from gatekeeper.config.values import REFERENCE, ByteSize, Seconds, SecretTemplate
 
 __all__ = [
+    "REFERENCE",
     "Action",
     "AdminConfig",
     "AnchorConfig",
     "ApprovalsConfig",
+    "AwsConfig",
     "ByteSize",
     "Config",
     "ConfigError",
@@ -57,6 +61,7 @@ __all__ = [
     "Seconds",
     "SecretTemplate",
     "Uninspected",
+    "VaultConfig",
     "can_seat",
     "hide_secrets",
     "load_config",

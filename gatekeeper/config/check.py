@@ -8,7 +8,16 @@ from typing import Final
 
 from gatekeeper.config.anchors import anchor_problems
 from gatekeeper.config.issuers import caller_problems, issuer_problems
-from gatekeeper.config.model import Action, ClientTls, Config, OperatorConfig, OperatorName, RequireConfig, RuleConfig
+from gatekeeper.config.model import (
+    Action,
+    ClientTls,
+    Config,
+    CredentialConfig,
+    OperatorConfig,
+    OperatorName,
+    RequireConfig,
+    RuleConfig,
+)
 from gatekeeper.config.quorum import can_seat
 
 HIGHEST_PORT: Final = 65535
@@ -57,10 +66,19 @@ def _problems(config: Config) -> Iterator[Problem]:
     if not _ORIGIN.fullmatch(config.journal.origin):
         yield "journal.origin", "must hold neither white space nor +"
     for host, credential in config.credentials.items():
-        if not _HOST.fullmatch(host) or host.startswith("*"):
-            yield f"credentials.{host}", "expected one exact host name"
-        if credential.header.lower() in {"host", "proxy-authorization", "content-length", "transfer-encoding"}:
-            yield f"credentials.{host}.header", f"{credential.header} can't carry a credential"
+        yield from ((f"credentials.{host}{key}", problem) for key, problem in _credential(host, credential))
+
+
+def _credential(host: str, credential: CredentialConfig) -> Iterator[Problem]:
+    if not _HOST.fullmatch(host) or host.startswith("*"):
+        yield "", "expected one exact host name"
+    if credential.header.lower() in {"host", "proxy-authorization", "content-length", "transfer-encoding"}:
+        yield ".header", f"{credential.header} can't carry a credential"
+    if (credential.value is None) == (credential.aws is None):
+        yield ".value", "a credential has either a `value` or a table `aws`"
+    ways = [credential.query and "query", credential.basic and "basic", credential.aws and "aws"]
+    if len([way for way in ways if way]) > 1:
+        yield "", f"{' and '.join(way for way in ways if way)}: a credential goes one way only"
 
 
 def _listeners(config: Config) -> Iterator[Problem]:
@@ -85,6 +103,8 @@ def _egress(config: Config) -> Iterator[Problem]:
     for number, port in enumerate(config.egress.ports):
         if not 0 < port <= HIGHEST_PORT:
             yield f"egress.ports[{number}]", f"{port} is no port"
+    if config.egress.connections_per_subject < 1:
+        yield "egress.connections_per_subject", "a subject needs one connection at least"
     for number, network in enumerate(config.egress.private_networks):
         try:
             ipaddress.ip_network(network)

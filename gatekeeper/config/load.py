@@ -68,7 +68,16 @@ def parse_config(
 def hide_secrets(config: Config) -> Tree:
     """Give the configuration in force as plain values, with every secret hidden."""
     plain: Tree = msgspec.to_builtins(config, enc_hook=_shown, str_keys=True)
-    return plain
+    return _without_none(plain)
+
+
+def _without_none(tree: Tree) -> Tree:
+    """Leave out what is not set: TOML has no word for it."""
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in tree.items()
+        if value is not None
+    }
 
 
 def _shown(value: object) -> str:

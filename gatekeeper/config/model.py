@@ -95,10 +95,12 @@ class AdminConfig(Section, frozen=True, kw_only=True):
 
 
 class EgressConfig(Section, frozen=True, kw_only=True):
-    """`[egress]`: ports, and private networks that may be reached."""
+    """`[egress]`: ports, private networks that may be reached, and how many connections a subject may hold open."""
 
     ports: tuple[int, ...] = (443,)
     private_networks: tuple[str, ...] = ()
+    connections_per_subject: int = 256
+    foreign: Foreign = Foreign.ALLOW
 
 
 class Profile(enum.Enum):
@@ -222,6 +224,7 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     methods: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
+    websocket: bool = False
     issuers: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -340,12 +343,34 @@ class ApprovalsConfig(Section, frozen=True, kw_only=True):
     owners: dict[str, tuple[str, ...]] = {}
 
 
+class AwsConfig(Section, frozen=True, kw_only=True):
+    """`aws` of a credential: the key that requests to the host are signed with (Signature Version 4)."""
+
+    region: str
+    service: str
+    access_key: SecretTemplate
+    secret_key: SecretTemplate
+    session_token: SecretTemplate | None = None
+
+
+class VaultConfig(Section, frozen=True, kw_only=True):
+    """`[vault]`: the HTTP service that `${vault:PATH#FIELD}` reads from."""
+
+    address: str = ""
+    token: SecretTemplate | None = None
+    ca: str = ""
+
+
 class CredentialConfig(Section, frozen=True, kw_only=True):
     """`[credentials."HOST"]`: the secret that the gateway puts in for one host."""
 
     header: str = "Authorization"
-    value: SecretTemplate
+    query: str = ""
+    basic: str = ""
+    value: SecretTemplate | None = None
+    aws: AwsConfig | None = None
     foreign: Foreign = Foreign.STRIP
+    refresh: Seconds = Seconds(300)
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -360,6 +385,7 @@ class Config(Section, frozen=True, kw_only=True):
     journal: JournalConfig = JournalConfig()
     approvals: ApprovalsConfig = ApprovalsConfig()
     credentials: dict[str, CredentialConfig] = {}
+    vault: VaultConfig = VaultConfig()
 
     @property
     def data(self) -> Path:

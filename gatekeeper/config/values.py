@@ -7,7 +7,9 @@ _SIZE: Final = re.compile(r"(\d+)\s*(B|KiB|MiB|GiB)?")
 _SIZE_UNITS: Final = {None: 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _DURATION_UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_REFERENCE: Final = re.compile(r"\$\{(env|file):([^}]+)\}")
+REFERENCE: Final = re.compile(r"\$\{(env|file|command|vault):([^}]+)\}")
+"""Where a secret is found instead of written down."""
+
 _SCHEME: Final = re.compile(r"(?i)(bearer|basic|token|apikey) $")
 
 
@@ -54,7 +56,7 @@ class Seconds(float):
 
 
 class SecretTemplate:
-    """Text with `${env:NAME}` and `${file:PATH}` in it; whatever else it holds counts as secret.
+    """Text with references (`${env:NAME}`, `${file:PATH}`, …) in it; whatever else it holds counts as secret.
 
     The references are resolved by `gatekeeper.credentials`; here they are only kept.
     """
@@ -72,7 +74,7 @@ class SecretTemplate:
         """Give the text with everything hidden but its references and a leading scheme word."""
         pieces: list[str] = []
         end = 0
-        for match in _REFERENCE.finditer(self._text):
+        for match in REFERENCE.finditer(self._text):
             pieces += [_hide(self._text[end : match.start()]), match[0]]
             end = match.end()
         pieces.append(_hide(self._text[end:]))

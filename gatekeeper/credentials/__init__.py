@@ -2,6 +2,6 @@
 
 from gatekeeper.credentials.eraser import Eraser
 from gatekeeper.credentials.secret import CredentialUnavailable
-from gatekeeper.credentials.vault import Applied, ForeignCredential, Vault
+from gatekeeper.credentials.vault import ForeignCredential, ForeignKey, Outgoing, Vault
 
-__all__ = ["Applied", "CredentialUnavailable", "Eraser", "ForeignCredential", "Vault"]
+__all__ = ["CredentialUnavailable", "Eraser", "ForeignCredential", "ForeignKey", "Outgoing", "Vault"]

@@ -1,18 +1,18 @@
-"""Resolves `${env:NAME}` and `${file:PATH}` in a credential's value."""
+"""Resolves the references in a credential's value: `${env:…}`, `${file:…}`, `${command:…}`, `${vault:…}`."""
 
 import os
-import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, override
 
-from gatekeeper.config import SecretTemplate
+import msgspec
+
+from gatekeeper.config import REFERENCE, SecretTemplate, VaultConfig
+from gatekeeper.credentials.sources import Fetched, FetchFailed, command, service
 from gatekeeper.exchange import Reason
 
 SECRET_LIMIT: Final = 64 * 1024
-
-_REFERENCE: Final = re.compile(r"\$\{(env|file):([^}]+)\}")
 
 
 class CredentialUnavailable(ValueError):
@@ -62,17 +62,55 @@ class Variable:
         return f"Variable({self.name!r}, ‹secret›)"
 
 
-class Secret:
-    """A credential's value with its references. Variables are read at the start, files at each use."""
+class Sources(msgspec.Struct, frozen=True):
+    """Where references lead: the environment at the start, and the service of `[vault]`."""
 
-    def __init__(self, host: str, template: SecretTemplate, environment: Mapping[str, str]) -> None:
+    environment: Mapping[str, str]
+    service: VaultConfig
+
+    def piece(self, kind: str, place: str, life: float) -> "Piece":
+        """Give what a reference stands for; raises ValueError for a place that can't be one."""
+        shown = f"${{{kind}:{place}}}"
+        match kind:
+            case "env":
+                return Variable(place, self.environment.get(place))
+            case "file":
+                return FileSecret(_absolute(place))
+            case "command":
+                return Fetched(shown, _named(shown, lambda: command(place)), life)
+            case _:
+                return Fetched(shown, _named(shown, lambda: self._service(place)), life)
+
+    def _service(self, place: str) -> Callable[[], str]:
+        token = Secret("vault", self.service.token or SecretTemplate(""), self, 0)
+        return service(self.service.address, place, token.resolve, self.service.ca)
+
+
+class Secret:
+    """A credential's value with its references. Variables are read at the start, files at each use.
+
+    What takes a while is fetched by `prepare`, and read here as it was fetched last.
+    """
+
+    def __init__(self, host: str, template: SecretTemplate, sources: Sources, life: float) -> None:
         """Take the value apart; raises ValueError for a reference that is not known."""
         self._host = host
-        self._pieces = tuple(_pieces(template.reveal(), environment))
+        self._pieces = tuple(_pieces(template.reveal(), sources, life))
 
     @override
     def __repr__(self) -> str:
         return f"Secret({self._host!r}, ‹secret›)"
+
+    @property
+    def slow(self) -> bool:
+        """Whether a part of it has to be fetched first."""
+        return any(isinstance(piece, Fetched) for piece in self._pieces)
+
+    async def prepare(self) -> None:
+        """Fetch what is missing or old."""
+        for piece in self._pieces:
+            if isinstance(piece, Fetched):
+                await piece.prepare()
 
     def resolve(self) -> str:
         """Give the value to send; raises CredentialUnavailable."""
@@ -84,7 +122,7 @@ class Secret:
             )
         return value
 
-    def _read(self, piece: str | Variable | FileSecret) -> str:
+    def _read(self, piece: "Piece") -> str:
         match piece:
             case str():
                 return piece
@@ -96,6 +134,11 @@ class Secret:
                 return value
             case FileSecret():
                 return self._read_file(piece)
+            case Fetched():
+                try:
+                    return piece.read()
+                except FetchFailed as error:
+                    raise CredentialUnavailable(self._host, f"{piece.shown} {error}") from error
 
     def _read_file(self, file: FileSecret) -> str:
         try:
@@ -109,14 +152,24 @@ class Secret:
         return text
 
 
-def _pieces(text: str, environment: Mapping[str, str]) -> Iterator[str | Variable | FileSecret]:
+type Piece = str | Variable | FileSecret | Fetched
+
+
+def _pieces(text: str, sources: Sources, life: float) -> Iterator[Piece]:
     end = 0
-    for found in _REFERENCE.finditer(text):
+    for found in REFERENCE.finditer(text):
         yield _literal(text[end : found.start()])
         end = found.end()
-        kind, place = found.groups()
-        yield Variable(place, environment.get(place)) if kind == "env" else FileSecret(_absolute(place))
+        yield sources.piece(found[1], found[2], life)
     yield _literal(text[end:])
+
+
+def _named(shown: str, make: Callable[[], Callable[[], str]]) -> Callable[[], str]:
+    try:
+        return make()
+    except ValueError as error:
+        msg = f"{shown} {error}"
+        raise ValueError(msg) from error
 
 
 def _absolute(place: str) -> Path:
@@ -130,6 +183,6 @@ def _absolute(place: str) -> Path:
 
 def _literal(text: str) -> str:
     if "${" in text:
-        msg = "has a reference that is not known; there are ${env:NAME} and ${file:PATH}"
+        msg = "has a reference that is not known; there are ${env:…}, ${file:…}, ${command:…} and ${vault:…}"
         raise ValueError(msg)
     return text

@@ -27,6 +27,8 @@ class Reason(enum.Enum):
     HEADERS_TOO_LARGE = "headers-too-large"
     BODY_TOO_LARGE = "body-too-large"
     TOO_SLOW = "too-slow"
+    TOO_MANY_CONNECTIONS = "too-many-connections"
+    FLOOD = "flood"
     UNSUPPORTED = "unsupported"
     # inspection
     UNREADABLE_BODY = "unreadable-body"
@@ -52,6 +54,7 @@ class Reason(enum.Enum):
     CREDENTIAL_UNAVAILABLE = "credential-unavailable"
     ADDRESS_REFUSED = "address-refused"
     UNRESOLVABLE = "unresolvable"
+    DNS_OVER_HTTPS = "dns-over-https"
     # upstream
     UPSTREAM_UNREACHABLE = "upstream-unreachable"
     UPSTREAM_UNTRUSTED = "upstream-untrusted"

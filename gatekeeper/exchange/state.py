@@ -98,6 +98,7 @@ class Exchange:
     receipt: Receipt | None = None
     release: Release | None = None
     uninspected: str | None = None
+    websocket: bool = False
     refusal: Refusal | None = None
     error: Reason | None = None
     answer: AnswerSummary | None = None

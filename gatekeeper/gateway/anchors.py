@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from gatekeeper.config import AnchorConfig, Config, ConfigError
-from gatekeeper.credentials.secret import CredentialUnavailable, Secret
+from gatekeeper.config import AnchorConfig, Config, ConfigError, VaultConfig
+from gatekeeper.credentials.secret import CredentialUnavailable, Secret, Sources
 from gatekeeper.journal import Journal
 from gatekeeper.journal.anchoring import Anchoring, Sink, SinkFailed
 from gatekeeper.journal.sinks import CommandSink, FileSink, HttpSink, SyslogSink
@@ -59,7 +59,10 @@ def _sink(anchor: AnchorConfig, folder: Path) -> Sink:
 
 
 def _headers(anchor: AnchorConfig) -> Mapping[str, HeaderValue]:
-    return {name: HeaderValue(Secret(f"headers.{name}", value, os.environ)) for name, value in anchor.headers.items()}
+    sources = Sources(os.environ, VaultConfig())
+    return {
+        name: HeaderValue(Secret(f"headers.{name}", value, sources, life=0)) for name, value in anchor.headers.items()
+    }
 
 
 def connect(journal: Journal, anchoring: Anchoring) -> None:

@@ -12,9 +12,11 @@ from typing import Final, override
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy.http import Headers, Request, RequestData, Response, ResponseData
 
+from gatekeeper.egress.heads import has_lookalike
+
 # RFC 9110 §5.6.2. Possessive, since no part of a head can be read as two parts of the form.
 _TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
-_FIELDS: Final = rb"((?:" + _TOKEN + rb":[^\r\n\0]*+\r\n)*+)"
+_FIELDS: Final = rb"((?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*+\r\n)*+)"
 _REQUEST: Final = re.compile(rb"(" + _TOKEN + rb") (/[\x21-\x7e]*+) HTTP/1\.1\r\n" + _FIELDS)
 _RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ([\x21-\x7e][\x20-\x7e]*+)\r\n" + _FIELDS)
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,14}")
@@ -73,7 +75,7 @@ class HeadBuffer(ReceiveBuffer):
 def read_request(head: bytes) -> Request | None:
     """Read a request's head in origin form; None where it isn't plain."""
     found = _REQUEST.fullmatch(head)
-    if found is None or found[1] == b"CONNECT":
+    if found is None or found[1] == b"CONNECT" or has_lookalike(head):
         return None
     fields = _read_fields(found[3])
     size = _size(fields, otherwise=0)
@@ -92,7 +94,7 @@ def read_request(head: bytes) -> Request | None:
 def read_response(head: bytes, method: bytes) -> Response | None:
     """Read the head of an answer to a request of that method; None where it isn't plain."""
     found = _RESPONSE.fullmatch(head)
-    if found is None or method.upper() in {b"HEAD", b"CONNECT"}:
+    if found is None or method.upper() in {b"HEAD", b"CONNECT"} or has_lookalike(head):
         return None
     status, fields = int(found[1]), _read_fields(found[3])
     size = _size(fields, otherwise=None)

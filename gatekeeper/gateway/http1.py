@@ -1,26 +1,18 @@
 """HTTP/1 below the hooks: what mitmproxy would hang on, or answer with a page that echoes foreign bytes.
 
-Written for mitmproxy 12.2 and 12.3; a test pins the versions. `install` replaces, by name, the two
-HTTP/1 classes in `mitmproxy.proxy.layers.http`, and the error pages of HTTP/1 and HTTP/2. It raises
-where a name is missing, so that a gateway without these checks does not start.
+Written for mitmproxy 12.2 and 12.3; `gatekeeper.gateway.protocols` puts the two classes in the place of mitmproxy's.
 """
 
 import re
-import time
-from collections.abc import Callable, Collection
 from typing import Final, cast, override
-from weakref import WeakSet
 
 import h11
-import msgspec
-from h11._readers import ContentLengthReader
+from h11._readers import ChunkedReader, ContentLengthReader
 from h11._receivebuffer import ReceiveBuffer
-from mitmproxy.connection import Client, ConnectionState
-from mitmproxy.http import HTTPFlow, Request, Response
-from mitmproxy.net.http import http1
+from mitmproxy.connection import ConnectionState
+from mitmproxy.http import Request
 from mitmproxy.proxy import commands, context, events, layer
-from mitmproxy.proxy.layers import http as http_layers
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, _http1, _http2
+from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode, _http1
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
@@ -35,29 +27,22 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 
-from addons.answers import own_answer, plain_answer
-from addons.seal import upstream_refusal
-from addons.state import exchange_of, has_begun
+from addons.inspection import header_fields
+from gatekeeper.egress import acceptance_problem, heads
 from gatekeeper.exchange import Headers, Reason, Refusal
+from gatekeeper.gateway.chunks import StrictChunks
 from gatekeeper.gateway.heads import CHUNKED, HeadBuffer, plain_size, read_request, read_response
-from gatekeeper.gateway.replace import replace
+from gatekeeper.gateway.limits import Limits, Progress, Report, arrived, clients, servers
+from gatekeeper.gateway.pages import error_page, message, plain_page
 
-SLOWEST_BODY: Final = 1024
-"""Bytes of a body that must come in each `header_timeout`; slower is a drip."""
+MOST_INTERIMS: Final = 16
+"""1xx answers before the final one; more of them are a flood."""
 
 _INTERIM: Final = re.compile(rb"HTTP/1\.[01] 1(?!01)\d\d(?: |\r|$)")
 
 _SWITCHING: Final = re.compile(rb"HTTP/1\.[01] 101(?: |\r|$)")
 
-type Report = Callable[[context.Context, Reason], None]
 type Events = layer.CommandGenerator[None]
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """`header_bytes` before a head is complete; `seconds` until it must be."""
-
-    header_bytes: int
-    seconds: float
 
 
 class Malformed(Exception):
@@ -65,94 +50,32 @@ class Malformed(Exception):
 
 
 class StrictBody:
-    """Wraps h11's body reader so that broken framing and trailers are one kind of fault."""
+    """Wraps h11's body reader so that broken framing and trailers are one kind of fault.
 
-    def __init__(self, reader: _http1.TBodyReader) -> None:
-        self._reader = reader
+    `alone`: nothing may follow in the same breath. A client may send its next request at once; an upstream
+    that says more than its answer has lost count, or means to answer what nobody asked (RFC 9112 §9.2).
+    """
+
+    def __init__(self, reader: _http1.TBodyReader, *, alone: bool) -> None:
+        self._reader = StrictChunks() if isinstance(reader, ChunkedReader) else reader
+        self._alone = alone
 
     def __call__(self, buffer: ReceiveBuffer) -> object:
         """Give h11's next event, or None; raises Malformed."""
         try:
-            return _without_trailers(self._reader(buffer))
+            event: object = self._reader(buffer)
         except h11.ProtocolError as error:
             raise Malformed from error
+        if self._alone and isinstance(event, h11.EndOfMessage) and len(buffer):
+            raise Malformed
+        return event
 
     def read_eof(self) -> object:
         """Give the event that the end of the connection means; raises Malformed."""
         try:
-            return _without_trailers(self._reader.read_eof())
+            return self._reader.read_eof()
         except h11.ProtocolError as error:
             raise Malformed from error
-
-
-def _without_trailers(event: object) -> object:
-    if isinstance(event, h11.EndOfMessage) and event.headers:
-        raise Malformed
-    return event
-
-
-class Progress:
-    """Whether a peer that has begun a head or a body goes on with it."""
-
-    def __init__(self) -> None:
-        self.since: float | None = None
-        self.received = 0
-
-    def begin(self) -> None:
-        """Start the clock, unless it runs."""
-        if self.since is None:
-            self.since, self.received = time.monotonic(), 0
-
-    def end(self) -> None:
-        """Stop the clock: the head or the body is complete."""
-        self.since = None
-
-    def too_slow(self, now: float, limits: Limits, *, body: bool) -> bool:
-        """Tell whether the time is over; a body that came fast enough gets another period."""
-        if self.since is None or now - self.since < limits.seconds:
-            return False
-        if body and self.received >= SLOWEST_BODY:
-            self.since, self.received = now, 0
-            return False
-        return True
-
-
-def head_problem(head: bytes) -> str | None:
-    """Say what is wrong with the lines of a complete head, or None (RFC 9112 §2.2, §5.2)."""
-    if b"\0" in head:
-        return "the head holds NUL"
-    lines = head.split(b"\r\n")
-    if any(b"\r" in line or b"\n" in line for line in lines):
-        return "a line of the head does not end with CR LF"
-    if any(line[:1] in {b" ", b"\t"} for line in lines[1:]):
-        return "the head has a folded header"
-    return None
-
-
-def target_problem(line: bytes, *, at_proxy_port: bool) -> str | None:
-    """Say what is wrong with a request line, or None (RFC 9112 §3)."""
-    words = line.split(b" ")
-    if len(words) != 3:  # noqa: PLR2004 - method, target, version
-        return "the request line is not method, target, version"
-    method, target, version = words
-    if version not in {b"HTTP/1.1", b"HTTP/1.0"}:
-        return "the only versions taken are HTTP/1.1 and HTTP/1.0"
-    if at_proxy_port:
-        if method != b"CONNECT" and not target.lower().startswith(b"http://"):
-            return "a proxy takes CONNECT, or http:// in absolute form; https goes through CONNECT"
-    elif method == b"CONNECT":
-        return "CONNECT inside a tunnel"
-    elif not target.startswith(b"/"):
-        return "inside a tunnel a request names its path only"
-    return None
-
-
-servers: WeakSet["StrictServer"] = WeakSet()
-"""The HTTP/1 servers of all open client connections, for the sweep."""
-
-
-arrived: WeakSet[Client] = WeakSet()
-"""The clients that have sent a complete head, for the sweep."""
 
 
 class StrictServer(_http1.Http1Server):
@@ -165,8 +88,8 @@ class StrictServer(_http1.Http1Server):
     def __init__(self, context: context.Context) -> None:
         super().__init__(context)
         self.buf = HeadBuffer()
-        self._in_tunnel = not _is_proxy_port(context)
         self._has_arrived = False
+        self._in_tunnel = not _is_proxy_port(context)
         self.progress = Progress()
         self.progress.begin()
         self.overdue = False
@@ -177,11 +100,28 @@ class StrictServer(_http1.Http1Server):
         if isinstance(event, events.DataReceived):
             self.progress.received += len(event.data)
         elif isinstance(event, events.ConnectionClosed) and self.overdue:
-            message = "the request did not come within proxy.header_timeout"
-            yield commands.SendData(
-                self.conn, _plain_answer(Refusal(status=408, reason=Reason.TOO_SLOW, message=message))
-            )
+            why = "the request did not come within proxy.header_timeout"
+            yield commands.SendData(self.conn, plain_page(Refusal(status=408, reason=Reason.TOO_SLOW, message=why)))
         yield from super()._handle_event(event)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a head has yet to come, or to be completed."""
+        return self.progress.since is not None
+
+    @property
+    def answering(self) -> bool:
+        """Whether an answer is still to be handed to the connection."""
+        return self.request is not None and not self.response_done
+
+    def too_slow(self, now: float, limits: Limits) -> bool:
+        """Tell whether a head or a body drips."""
+        return self.progress.too_slow(now, limits, body=self.request is not None)
+
+    def give_up(self) -> None:
+        """Note that the sweep cuts this connection: it is told so, and the clock stops."""
+        self.progress.end()
+        self.overdue = True
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> Events:
@@ -190,37 +130,44 @@ class StrictServer(_http1.Http1Server):
                 self.buf = HeadBuffer()  # mitmproxy would log what is in it
             yield from super().read_headers(event)
             return
-        plain = self.buf.plain_head() if self._in_tunnel else None
-        if (
-            plain is not None
-            and len(plain) <= self.limits.header_bytes
-            and (request := read_request(plain)) is not None
-        ):
-            yield from self._begin(plain, request, event)
+        if self._in_tunnel and (plain := self._plain()) is not None:
+            yield from self._begin(*plain, event)
             return
-        while bytes(self.buf).startswith(b"\r\n"):  # RFC 9112 §2.2: empty lines before a request line are skipped
-            self.buf.maybe_extract_at_most(2)
-        if len(self.buf):
-            self.progress.begin()
+        self._skip_empty_lines()
         head = _head(self.buf, self.limits)
         if head is None:
             if len(self.buf) > self.limits.header_bytes:
                 yield from self._refuse(431, Reason.HEADERS_TOO_LARGE, "the request's head is over proxy.header_limit")
             return
-        problem = head_problem(head) or target_problem(head.split(b"\r\n")[0], at_proxy_port=not self._in_tunnel)
+        problem = heads.request_problem(head, at_proxy_port=not self._in_tunnel)
         if problem is not None:
             yield from self._refuse(400, Reason.MALFORMED, problem)
             return
         self.progress.end()
-        self._arrive()
+        if not head.startswith(b"CONNECT "):
+            self._arrive()
         yield from super().read_headers(event)
         if self.state == self.done and self.request is None:
             self.report(self.context, Reason.MALFORMED)
+
+    def _skip_empty_lines(self) -> None:
+        """Take off empty lines before a request line (RFC 9112 §2.2); what is left has begun a head."""
+        while bytes(self.buf).startswith(b"\r\n"):
+            self.buf.maybe_extract_at_most(2)
+        if len(self.buf):
+            self.progress.begin()
 
     def _arrive(self) -> None:
         if not self._has_arrived:
             self._has_arrived = True
             arrived.add(self.context.client)
+
+    def _plain(self) -> tuple[bytes, Request] | None:
+        head = self.buf.plain_head()
+        if head is None or len(head) > self.limits.header_bytes:
+            return None
+        request = read_request(head)
+        return (head, request) if request is not None else None
 
     def _begin(self, head: bytes, request: Request, event: events.DataReceived) -> Events:
         """Go on as mitmproxy does after it has read a head."""
@@ -243,7 +190,7 @@ class StrictServer(_http1.Http1Server):
             yield from self.mark_done(request=True)
             return
         if not isinstance(self.body_reader, StrictBody):
-            self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader))
+            self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader, alone=False))
         self.progress.begin()
         stream_id = self.stream_id
         try:
@@ -252,6 +199,15 @@ class StrictServer(_http1.Http1Server):
             if not self.overdue:
                 yield from self._refuse(400, Reason.MALFORMED, "the request's body is not framed as its head says")
             yield ReceiveHttp(RequestProtocolError(stream_id, "malformed body", ErrorCode.GENERIC_CLIENT_ERROR))
+
+    @override
+    def wait(self, event: events.Event) -> Events:
+        if isinstance(event, events.DataReceived) and len(self.buf) > self.limits.header_bytes:
+            self.buf = HeadBuffer()
+            self.report(self.context, Reason.MALFORMED)
+            yield commands.CloseConnection(self.conn)
+            event = events.ConnectionClosed(self.conn)  # what waits is given up: too much came behind it
+        yield from super().wait(event)
 
     @override
     def mark_done(self, *, request: bool = False, response: bool = False) -> Events:
@@ -264,7 +220,7 @@ class StrictServer(_http1.Http1Server):
         if isinstance(event, ResponseProtocolError):
             if self.conn.state & ConnectionState.CAN_WRITE:
                 if not self.response and event.code.http_status_code() is not None:
-                    yield commands.SendData(self.conn, _error_answer(self.context, event))
+                    yield commands.SendData(self.conn, message(*error_page(self.context, event)))
                 yield commands.CloseConnection(self.conn)
             return
         yield from super().send(event)
@@ -272,22 +228,16 @@ class StrictServer(_http1.Http1Server):
     def _refuse(self, status: int, reason: Reason, message: str) -> Events:
         self.report(self.context, reason)
         self.progress.end()
-        yield commands.SendData(self.conn, _plain_answer(Refusal(status=status, reason=reason, message=message)))
+        yield commands.SendData(self.conn, plain_page(Refusal(status=status, reason=reason, message=message)))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 
 
-def answering(clients: Collection[Client]) -> bool:
-    """Whether the answer to one of these clients, recorded or not, is still to be handed to its connection."""
-    return any(
-        server.request is not None and not server.response_done
-        for server in [*servers]
-        if server.context.client in clients
-    )
-
-
 class StrictClient(_http1.Http1Client):
-    """An HTTP/1 client that skips 1xx, and ends what it can't read as a fault of the upstream."""
+    """An HTTP/1 client that skips 1xx, and ends what it can't read as a fault of the upstream.
+
+    `head` runs while a head is incomplete; `silence` since the last event of an answer that is not.
+    """
 
     limits: Limits
     buf: HeadBuffer
@@ -295,6 +245,17 @@ class StrictClient(_http1.Http1Client):
     def __init__(self, context: context.Context) -> None:
         super().__init__(context)
         self.buf = HeadBuffer()
+        self.head = Progress()
+        self.silence = Progress()
+        self._interims = 0
+        clients.add(self)
+
+    @override
+    def _handle_event(self, event: events.Event) -> Events:
+        yield from super()._handle_event(event)
+        self.silence.end()
+        if self.request is not None and self.state != self.done:
+            self.silence.begin()
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> Events:
@@ -303,6 +264,7 @@ class StrictClient(_http1.Http1Client):
             plain is not None and len(plain) <= self.limits.header_bytes and self.request and self.stream_id is not None
             and (response := read_response(plain, self.request.data.method)) is not None
         ):  # fmt: skip
+            self.head.end()
             self.buf.drop_head(plain)
             self.response = response
             size = plain_size(response)
@@ -311,13 +273,10 @@ class StrictClient(_http1.Http1Client):
             self.state = self.read_body
             yield from self.state(event)
             return
-        while isinstance(event, events.DataReceived) and self.request and self._interim():
-            pass
         if isinstance(event, events.DataReceived) and self.request:
-            head = _head(self.buf, self.limits)
-            too_large = head is None and len(self.buf) > self.limits.header_bytes
-            if too_large or (head is not None and (head_problem(head) or _SWITCHING.match(head))):
-                yield from self._broken("malformed head")
+            problem = self._skip_interims() or self._problem()
+            if problem:
+                yield from self._broken(problem)
                 return
         if not self.request:
             self.buf = HeadBuffer()  # mitmproxy would log what an idle upstream sends
@@ -330,7 +289,7 @@ class StrictClient(_http1.Http1Client):
         stream_id = self.stream_id
         if (
             isinstance(event, events.DataReceived) and stream_id is not None
-            and (body := _whole_body(self)) is not None
+            and (body := _whole_body(self, alone=self._alone())) is not None
         ):  # fmt: skip
             if body:
                 yield ReceiveHttp(ResponseData(stream_id, body))
@@ -338,7 +297,7 @@ class StrictClient(_http1.Http1Client):
             yield from self.mark_done(response=True)
             return
         if not isinstance(self.body_reader, StrictBody):
-            self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader))
+            self.body_reader = cast("_http1.TBodyReader", StrictBody(self.body_reader, alone=self._alone()))
         try:
             if isinstance(event, events.DataReceived) and stream_id is not None:
                 yield from self._read_on(self.body_reader, stream_id)
@@ -361,64 +320,52 @@ class StrictClient(_http1.Http1Client):
             yield ReceiveHttp(ResponseEndOfMessage(stream_id))
             yield from self.mark_done(response=True)
 
-    def _interim(self) -> bool:
-        """Take a 1xx off the buffer (RFC 9110 §15.2), but for 101: nothing here asks to switch protocols."""
+    @override
+    def mark_done(self, *, request: bool = False, response: bool = False) -> Events:
+        if response:
+            self._interims = 0
+        yield from super().mark_done(request=request, response=response)
+
+    def _alone(self) -> bool:
+        """Whether nothing may follow the answer; behind a handshake messages follow."""
+        return self.response is None or self.response.status_code != 101  # noqa: PLR2004 - RFC 9110 §15.2.2
+
+    def _skip_interims(self) -> str | None:
+        """Take 1xx off the buffer (RFC 9110 §15.2), but for 101: only a WebSocket asks to switch protocols."""
+        while (head := _head(self.buf, self.limits)) is not None and _INTERIM.match(head):
+            self._interims += 1
+            if self._interims > MOST_INTERIMS:
+                return "interim answers without end"
+            if heads.answer_problem(head):
+                return "malformed interim answer"
+            self.buf.maybe_extract_lines()
+        return None
+
+    def _problem(self) -> str | None:
+        """Say what is wrong with the head in the buffer, or with what can't become one."""
         head = _head(self.buf, self.limits)
-        if head is None or not _INTERIM.match(head):
-            return False
-        self.buf.maybe_extract_lines()
-        return True
+        if head is None:
+            self.head.begin()
+            return "too large a head" if len(self.buf) > self.limits.header_bytes else None
+        self.head.end()
+        problem = heads.answer_problem(head)
+        if problem is None and _SWITCHING.match(head) and self.request is not None:
+            return acceptance_problem(header_fields(self.request), _fields(head))
+        return problem
 
     def _broken(self, why: str) -> Events:
         stream_id = self.stream_id
+        self.head.end()
         yield commands.CloseConnection(self.conn)
         self.state = self.done
         if stream_id is not None:
             yield ReceiveHttp(ResponseProtocolError(stream_id, why, ErrorCode.GENERIC_SERVER_ERROR))
 
 
-def install(limits: Limits, report: Report) -> None:
-    """Put the strict classes in mitmproxy's place; raises RuntimeError where it no longer has one.
-
-    `report` records a refusal that no hook sees.
-    """
-    server = type("Http1Server", (StrictServer,), {"limits": limits, "report": staticmethod(report)})
-    client = type("Http1Client", (StrictClient,), {"limits": limits})
-    replace(http_layers, Http1Server=server, Http1Client=client)
-    replace(_http1, make_error_response=_page_http1)
-    replace(_http2, format_error=_page_http2)
-
-
-def _page_http1(status_code: int, message: str = "") -> bytes:  # noqa: ARG001 - mitmproxy's signature; its text is not passed on
-    return _plain_answer(_refusal_of_status(status_code))
-
-
-def _page_http2(status_code: int, message: str) -> bytes:  # noqa: ARG001 - mitmproxy's signature; its text is not passed on
-    return plain_answer(_refusal_of_status(status_code))[1]
-
-
-def _refusal_of_status(status: int) -> Refusal:
-    reasons = {413: Reason.BODY_TOO_LARGE, 502: Reason.UPSTREAM_MALFORMED, 504: Reason.UPSTREAM_TIMEOUT}
-    refusal = upstream_refusal(reasons.get(status, Reason.MALFORMED))
-    return msgspec.structs.replace(refusal, status=status)
-
-
-def _error_answer(ctx: context.Context, event: ResponseProtocolError) -> bytes:
-    """Answer a broken exchange in its dialect's error shape, where the exchange is known."""
-    flow = _flow_of(ctx, event.stream_id)
-    status = event.code.http_status_code() or 502
-    if flow is None or not has_begun(flow):
-        return _plain_answer(_refusal_of_status(status))
-    exchange = exchange_of(flow)
-    refusal = exchange.refusal or _refusal_of_status(status)
-    headers, body = own_answer(exchange, refusal)
-    return _message(refusal.status, headers, body)
-
-
-def _flow_of(ctx: context.Context, stream_id: int) -> HTTPFlow | None:
-    http = next((one for one in reversed(ctx.layers) if isinstance(one, HttpLayer)), None)
-    stream = http.streams.get(stream_id) if http is not None else None
-    return getattr(stream, "flow", None)
+def _fields(head: bytes) -> Headers:
+    """Read the fields of a head that `heads` has found to be in order."""
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    return tuple((name, value.strip(" \t")) for name, _, value in (line.partition(":") for line in lines))
 
 
 def _is_proxy_port(ctx: context.Context) -> bool:
@@ -440,19 +387,14 @@ def _body_reader(size: int | None) -> _http1.TBodyReader:
     return _http1.make_body_reader(None if size == CHUNKED else size)
 
 
-def _whole_body(connection: StrictServer | StrictClient) -> bytes | None:
-    """Take the body off the buffer, where its length is known and all of it has come, as it mostly has."""
-    reader = connection.body_reader
-    if type(reader) is not ContentLengthReader or len(connection.buf) < (size := reader._remaining):  # noqa: SLF001
+def _whole_body(connection: StrictServer | StrictClient, *, alone: bool = False) -> bytes | None:
+    """Take the body off the buffer, where its length is known and all of it has come, as it mostly has.
+
+    `alone`: nothing else has come; what has is looked at by `StrictBody`.
+    """
+    reader, received = connection.body_reader, len(connection.buf)
+    if type(reader) is not ContentLengthReader or received < (size := reader._remaining):  # noqa: SLF001
+        return None
+    if alone and received > size:
         return None
     return bytes(connection.buf.maybe_extract_at_most(size) or b"")
-
-
-def _plain_answer(refusal: Refusal) -> bytes:
-    return _message(refusal.status, *plain_answer(refusal))
-
-
-def _message(status: int, headers: Headers, body: bytes) -> bytes:
-    response = Response.make(status, body, dict(headers))
-    response.headers["Connection"] = "close"
-    return bytes(http1.assemble_response(response))

@@ -23,19 +23,21 @@ from addons.state import tunnel_of
 from gatekeeper.config import Config
 from gatekeeper.config.check import listen_address
 from gatekeeper.exchange import Reason
-from gatekeeper.gateway import connection, http1, streams, tls
+from gatekeeper.gateway import connection, streams, tls
 from gatekeeper.gateway.admin import create_admin, serve_admin
 from gatekeeper.gateway.anchors import LAST_DELIVERY, connect, open_sinks
 from gatekeeper.gateway.authority import load_authority, upstream_roots
 from gatekeeper.gateway.fresh_keys import keep_fresh
 from gatekeeper.gateway.health import Health
 from gatekeeper.gateway.journal_api import JournalApi
+from gatekeeper.gateway.limits import Limits
 from gatekeeper.gateway.listener import GatewayTls, InspectedLayers
 from gatekeeper.gateway.lock_api import LockApi
 from gatekeeper.gateway.locksmith import Locksmith
 from gatekeeper.gateway.metrics import Metrics
+from gatekeeper.gateway.protocols import answering, install
 from gatekeeper.gateway.reload import Force, Reload
-from gatekeeper.gateway.sweep import sweep
+from gatekeeper.gateway.sweep import PERIOD, sweep
 from gatekeeper.gateway.token_api import TokenApi
 from gatekeeper.gateway.token_listener import TokenListener, server_context, token_app
 from gatekeeper.journal.anchoring import Anchoring
@@ -81,7 +83,7 @@ class Gateway:
         if signals:
             loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         limits = self._limits()
-        http1.install(limits, self._report)
+        install(limits, self._report)
         connection.install()
         tls.install()
         streams.install(int(self.parts.config.proxy.body_limit))
@@ -103,7 +105,7 @@ class Gateway:
                 self.listening = True
                 await self.master.running()
                 await self.parts.verifier.warm()
-                sweeping = loop.create_task(sweep(self._clients, limits, self._cut))
+                sweeping = loop.create_task(sweep(self._clients, limits, self._cut, self._cut_upstream))
                 refreshing = loop.create_task(keep_fresh(lambda: self.reload.parts))
                 ready(host, port)
                 await self.stopping.wait()
@@ -151,7 +153,7 @@ class Gateway:
             listen_host=host,
             listen_port=port,
             ssl_verify_upstream_trusted_ca=str(upstream_roots(config)),
-            tcp_timeout=int(config.proxy.idle_timeout),
+            tcp_timeout=int(config.proxy.idle_timeout + 5 * PERIOD),  # the sweep comes first, and answers
             **proxy_options(config),
         )
         return master
@@ -171,7 +173,7 @@ class Gateway:
         """Stop listening, answer what is held, let running exchanges finish, cut the rest, close the journal."""
         await self.proxyserver.servers.update([])
         await self.parts.desk.close()
-        await self._until(lambda: not self._open_exchanges() and not http1.answering(self._clients()), GRACE)
+        await self._until(lambda: not self._open_exchanges() and not answering(self._clients()), GRACE)
         for handler in [*self.proxyserver.connections.values()]:
             for passage in tunnel_of(handler.client).open.values():
                 passage.exchange.error = passage.exchange.error or Reason.SHUTTING_DOWN
@@ -193,9 +195,14 @@ class Gateway:
     def _open_exchanges(self) -> int:
         return sum(len(tunnel_of(handler.client).open) for handler in self.proxyserver.connections.values())
 
-    def _limits(self) -> http1.Limits:
+    def _limits(self) -> Limits:
         proxy = self.parts.config.proxy
-        return http1.Limits(header_bytes=proxy.header_limit, seconds=proxy.header_timeout)
+        return Limits(
+            header_bytes=proxy.header_limit,
+            seconds=proxy.header_timeout,
+            idle=proxy.idle_timeout,
+            message_bytes=proxy.body_limit,
+        )
 
     def _report(self, ctx: context.Context, reason: Reason) -> None:
         submit_refusal(self.parts, ctx.client, reason)
@@ -206,6 +213,10 @@ class Gateway:
     def _cut(self, client: Client) -> None:
         submit_refusal(self.parts, client, Reason.TOO_SLOW)
         abort(client)
+
+    def _cut_upstream(self, ctx: context.Context) -> None:
+        tunnel_of(ctx.client).upstream_failure = Reason.UPSTREAM_TIMEOUT
+        abort(ctx.client, ctx.server)
 
     def _sensitive(self, text: str) -> bool:
         return self._masked(text) != text

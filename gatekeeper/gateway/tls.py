@@ -4,6 +4,7 @@ from typing import override
 
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import tls
+from mitmproxy.proxy.layers.http._base import HttpCommand
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer, TLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
 
@@ -32,7 +33,8 @@ class OneRecord(TLSLayer):
             if isinstance(command, commands.SendData) and command.connection is self.conn:
                 gathered.append(command.data)
                 continue
-            if gathered and isinstance(command, commands.CloseConnection):
+            # What the HTTP layer around makes of its own commands may be to send more, which must not overtake this.
+            if gathered and isinstance(command, commands.CloseConnection | HttpCommand):
                 yield from self._send(gathered)
             yield from self._handle_command(command)
         if gathered:

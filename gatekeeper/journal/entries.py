@@ -158,6 +158,16 @@ class RefusedData(Data, frozen=True, kw_only=True):
     count: Whole
 
 
+class KeyData(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that the container sent itself: `place` is `header NAME`, `query NAME` or `cookie`.
+
+    `fingerprint`, an HMAC, is the same wherever the same key is sent, and tells nothing else.
+    """
+
+    place: str
+    fingerprint: str
+
+
 class RequestData(Data, frozen=True, kw_only=True):
     """A request, masked, with what was found, and what policy said. `http` is the version, `HTTP/1.1`."""
 
@@ -176,6 +186,7 @@ class RequestData(Data, frozen=True, kw_only=True):
     verdict: VerdictData
     digest: Digest | UnsetType = UNSET
     uninspected: str | UnsetType = UNSET
+    keys: tuple[KeyData, ...] | UnsetType = UNSET
 
 
 class HoldData(Data, frozen=True, kw_only=True):
@@ -313,7 +324,10 @@ class ResponseData(Data, frozen=True, kw_only=True):
 
 
 class MessageData(Data, frozen=True, kw_only=True):
-    """One WebSocket message. `direction` is `up` or `down`; `form` (JSON `kind`) is `text`, `binary` or `close`."""
+    """One WebSocket message. `direction` is `up` or `down`; `form` (JSON `kind`) is `text`, `binary` or `close`.
+
+    `code` is a close's (RFC 6455 §7.4).
+    """
 
     kind: ClassVar[str] = "message"
 
@@ -321,6 +335,7 @@ class MessageData(Data, frozen=True, kw_only=True):
     form: str = msgspec.field(name="kind")
     body: Body | None = None
     findings: dict[str, Whole]
+    code: Whole | UnsetType = UNSET
 
 
 class ErrorData(Data, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ class Facts(msgspec.Struct, frozen=True):
     findings: tuple[Finding, ...]
     prompt: tuple[str, ...]
     matched: frozenset[RuleName]
+    websocket: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def facts_of(x: Exchange, matched: frozenset[RuleName]) -> Facts:
         x.findings,
         x.summary.prompt,
         matched,
+        x.websocket,
     )
 
 
@@ -67,6 +69,8 @@ def conditions(
     `limited` are the workflows that get nothing but by rules that name them.
     """
     yield _ports(rule, ports)
+    if not rule.websocket and rule.action is not Action.DENY:
+        yield _no_websocket()
     if rule.methods:
         yield _methods(rule)
     yield from _caller(rule, limited)
@@ -103,6 +107,16 @@ def _ports(rule: RuleConfig, ports: frozenset[int]) -> Condition:
 
     key = "ports" if rule.ports else "egress.ports"
     return Condition(key, ", ".join(map(str, sorted(wanted))), holds, lambda facts: str(facts.port))
+
+
+def _no_websocket() -> Condition:
+    """Let a rule that does not say so pass no WebSocket: what is said in one is not what a request says."""
+    return Condition(
+        "websocket",
+        "no WebSocket; `websocket = true` passes one",
+        lambda facts: None if facts.websocket else "",
+        lambda facts: "a WebSocket" if facts.websocket else "a request",
+    )
 
 
 def _methods(rule: RuleConfig) -> Condition:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 import pytest
 from harness import RunningGateway, Upstream
 
+from gatekeeper.journal import Reader
+
 SECRET = "q7-no-known-shape-4f1d9b"
+OWN = "z9-a-key-of-its-own-77c1"
 
 CREDENTIAL = f"""
     [credentials.localhost]
@@ -52,4 +55,62 @@ def test_an_echoed_credential_is_taken_out(
     assert SECRET.encode() in bytes(upstream.received)
     assert got.startswith(b"HTTP/1.1 200 ")
     assert "‹removed›".encode() in got
+    assert SECRET.encode() not in got
+
+
+def send(gateway: RunningGateway, upstream: Upstream, *lines: str, path: str = "/v1") -> bytes:
+    head = "\r\n".join([f"GET {path} HTTP/1.1", f"Host: localhost:{upstream.port}", *lines])
+    return gateway.exchange("localhost", upstream.port, head.encode() + b"\r\n\r\n")
+
+
+def test_a_secret_in_the_query_goes_upstream_and_is_not_echoed_nor_recorded(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset(echo)
+    gateway = start_gateway(f'[credentials.localhost]\nquery = "key"\nvalue = "{SECRET}"')
+    got = send(gateway, upstream, path=f"/v1?a=1&key={OWN}")
+    assert f"/v1?a=1&key={SECRET} HTTP/1.1".encode() in upstream.received
+    assert OWN.encode() not in upstream.received
+    assert SECRET.encode() not in got
+    written = b"".join(file.read_bytes() for file in gateway.config.journal.folder.iterdir() if file.is_file())
+    assert SECRET.encode() not in written
+    assert OWN.encode() not in written
+
+
+def test_keys_of_a_container_are_recorded_by_fingerprint_the_same_for_every_subject(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset()
+    gateway = start_gateway()
+    send(gateway, upstream, f"Authorization: Bearer {OWN}")
+    send(gateway, upstream, f"X-Api-Key: {OWN}", "Cookie: __cf_bm=abc")
+    with Reader(gateway.config.journal.folder, None) as reader:
+        requests = [entry.data for entry in reader.entries(0, reader.size) if entry.kind == "request"]
+    first, second = (request.keys for request in requests)
+    assert [(key.place, len(key.fingerprint)) for key in (*first, *second)] == [
+        ("header authorization", 64),
+        ("header x-api-key", 64),
+    ]
+    assert first[0].fingerprint == second[0].fingerprint
+    assert OWN.encode() in upstream.received  # allowed, where the host has no credential here
+
+
+def test_keys_for_hosts_without_a_credential_can_be_refused(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset()
+    gateway = start_gateway('foreign = "deny"')
+    got = send(gateway, upstream, f"Authorization: Bearer {OWN}")
+    assert got.startswith(b"HTTP/1.1 403 ")
+    assert b"foreign-credential" in got
+    assert bytes(upstream.received) == b""
+
+
+def test_an_upstream_that_redirects_elsewhere_takes_no_secret_along(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    moved = f"HTTP/1.1 302 Found\r\nLocation: https://elsewhere.example/?key={SECRET}\r\nContent-Length: 0\r\n\r\n"
+    upstream.reset(moved.encode())
+    got = send(start_gateway(CREDENTIAL), upstream)
+    assert got.startswith(b"HTTP/1.1 302 ")
     assert SECRET.encode() not in got

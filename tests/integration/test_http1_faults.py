@@ -103,7 +103,7 @@ HEAD = b"Host: localhost:%d\r\n"
         (b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999\r\n\r\n", 413),
         (b"POST / HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n20000\r\n" + b"a" * 0x20000, 413),
         (b"GET / HTTP/1.1\r\n" + HEAD + b"X: " + b"a" * 9000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\n" + HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\n" + HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Encoding: rot13\r\nContent-Length: 1\r\n\r\nx", 415),
     ],
 )

@@ -14,7 +14,7 @@ from gatekeeper.cli.environment import (
     secret_variables,
 )
 from gatekeeper.config import CredentialConfig, Foreign, SecretTemplate, parse_config
-from gatekeeper.credentials import Vault
+from gatekeeper.credentials import Outgoing, Vault
 from gatekeeper.exchange import Scheme, Target
 
 
@@ -84,7 +84,7 @@ def test_the_gateway_knows_the_placeholder_to_be_none() -> None:
     config = CredentialConfig(value=SecretTemplate("Bearer real"), foreign=Foreign.DENY)
     vault = Vault.load({"api.openai.com": config}, {}, b"k" * 32)
     target = Target(Scheme.HTTPS, "api.openai.com", 443)
-    applied = vault.apply(target, (("Authorization", f"Bearer {PLACEHOLDER}"),))
+    applied = vault.apply(target, Outgoing("GET", "/", (("Authorization", f"Bearer {PLACEHOLDER}"),)))
     assert applied.headers == (("Authorization", "Bearer real"),)
 
 

@@ -9,6 +9,7 @@ import pytest
 from gatekeeper.config import (
     Action,
     ApprovalsConfig,
+    AwsConfig,
     Config,
     ConfigError,
     CredentialConfig,
@@ -61,6 +62,7 @@ def test_the_shipped_file_names_every_key() -> None:
         RuleConfig,
         OperatorConfig,
         CredentialConfig,
+        AwsConfig,
         ApprovalsConfig,
     )
     keys = {key for section in sections for key in keys_of(section)}

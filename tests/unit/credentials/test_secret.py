@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from gatekeeper.config import SecretTemplate
+from gatekeeper.config import SecretTemplate, VaultConfig
 from gatekeeper.credentials import CredentialUnavailable
-from gatekeeper.credentials.secret import SECRET_LIMIT, Secret
+from gatekeeper.credentials.secret import SECRET_LIMIT, Secret, Sources
 from gatekeeper.exchange import Reason
 
 
 def secret(text: str, **environment: str) -> Secret:
-    return Secret("a.example", SecretTemplate(text), environment)
+    return Secret("a.example", SecretTemplate(text), Sources(environment, VaultConfig()), 60)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_missing_variable_is_named_at_use(environment: dict[str, str]) -> None
 
 def test_a_variable_is_read_once_at_the_start() -> None:
     environment = {"KEY": "before"}
-    prepared = Secret("a.example", SecretTemplate("${env:KEY}"), environment)
+    prepared = Secret("a.example", SecretTemplate("${env:KEY}"), Sources(environment, VaultConfig()), 60)
     environment["KEY"] = "after"
     assert prepared.resolve() == "before"
 
@@ -110,7 +110,7 @@ def test_a_pipe_and_a_folder_are_refused_at_once(tmp_path: Path) -> None:
             secret(f"${{file:{place}}}").resolve()
 
 
-@pytest.mark.parametrize("text", ["${KEY}", "${vault:a/b}", "Bearer ${env:KEY", "${env:}", "x${", "${ENV:KEY}"])
+@pytest.mark.parametrize("text", ["${KEY}", "${none:a/b}", "Bearer ${env:KEY", "${env:}", "x${", "${ENV:KEY}"])
 def test_a_reference_that_is_not_known_is_refused_at_the_start(text: str) -> None:
     with pytest.raises(ValueError, match="not known") as caught:
         secret(text, KEY="s3cret")

@@ -10,8 +10,8 @@ from mitmproxy.net.http.http1 import expected_http_body_size, read_request_head,
 from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy.layers.http import HTTPMode, validate_request
 
+from gatekeeper.egress.heads import head_problem, target_problem
 from gatekeeper.gateway.heads import CHUNKED, Fields, HeadBuffer, plain_size, read_request, read_response
-from gatekeeper.gateway.http1 import head_problem, target_problem
 
 PLAIN: Final = b"POST /v1/chat?x=1 HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 12\r\nAccept:*/*\r\n"
 ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n"
