@@ -19,6 +19,7 @@ from addons.inspection import header_fields
 from addons.parts import Parts
 from addons.record import digest_of, masked_scalars
 from addons.state import Passage, passage_of, tunnel_of
+from addons.trailers import pass_trailers
 from gatekeeper.config import Action
 from gatekeeper.egress import PINNED, AddressRefused, Pin, Unresolvable, resolve
 from gatekeeper.exchange import Exchange, Message, Phase, Reason, Refusal, Subject, count_findings, established
@@ -121,6 +122,7 @@ class Seal:
         if exchange.receipt is None:
             await record_refusal(self.parts, flow, (exchange.refusal or upstream_refusal(Reason.INTERNAL)).reason)
             return
+        passage_of(flow).trailers = pass_trailers(self.parts, passage_of(flow), response)
         await self._record_answer(flow, response)
 
     @at_the_end
@@ -196,6 +198,7 @@ class Seal:
             gen_ai=masked_scalars(self.parts, answer.gen_ai) if answer else {},
             timing=TimingData(first=(exchange.first_byte or now) - exchange.received, last=now - exchange.received),
             reason=exchange.refusal.reason.value if exchange.refusal else UNSET,
+            trailers=passage.trailers or UNSET,
         )
         return Draft(data=data, exchange=exchange.id, session=exchange.session, content=content)
 

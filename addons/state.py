@@ -9,7 +9,7 @@ from mitmproxy.http import HTTPFlow
 
 from addons.stream import AnswerStream
 from gatekeeper.egress import Pin, Quota
-from gatekeeper.exchange import Exchange, ExchangeId, Message, Reason, RuleName, Subject
+from gatekeeper.exchange import Exchange, ExchangeId, Headers, Message, Reason, RuleName, Subject
 from gatekeeper.identity import ClientCertificate, Credential
 from gatekeeper.masking import Book, Inspected
 
@@ -27,6 +27,7 @@ class Passage:
     answered_by_us: bool = False
     matched: frozenset[RuleName] = frozenset()
     expiry: asyncio.TimerHandle | None = None
+    trailers: Headers = ()
 
 
 @dataclass(slots=True, weakref_slot=True)

@@ -44,10 +44,24 @@ def on_message(judge: Judge) -> Callable[[Any, HTTPFlow], Awaitable[None]]:
             await judge(self, flow, passage, message)
         except Refused as refused:
             message.drop()
-            await self.break_off(flow, passage, refused.refusal)
+            await self._break_off(flow, passage, refused.refusal)
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
             message.drop()
-            await self.break_off(flow, passage, refusal_for(error, judge))
+            await self._break_off(flow, passage, refusal_for(error, judge))
+            abort(flow.client_conn)
+
+    return guarded
+
+
+def on_flow(hook: Callable[[Any, HTTPFlow], None]) -> Callable[[Any, HTTPFlow], None]:
+    """Guard a hook that only takes note: where it fails, the connection is cut."""
+
+    @functools.wraps(hook)
+    def guarded(self: "WebSocketMessages", flow: HTTPFlow) -> None:
+        try:
+            hook(self, flow)
+        except Exception as error:  # noqa: BLE001 - the one place that catches everything
+            refusal_for(error, hook)
             abort(flow.client_conn)
 
     return guarded
@@ -61,6 +75,7 @@ class WebSocketMessages:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
+    @on_flow
     def websocket_start(self, flow: HTTPFlow) -> None:
         """End the connection when its identity ends (DESIGN §5, "Identity")."""
         exchange = passage_of(flow).exchange
@@ -68,6 +83,7 @@ class WebSocketMessages:
         timer = asyncio.get_running_loop().call_later(max(0.0, left), self._expire, flow)
         passage_of(flow).expiry = timer
 
+    @on_flow
     def websocket_end(self, flow: HTTPFlow) -> None:
         """Stop the clock."""
         if has_begun(flow) and (timer := passage_of(flow).expiry) is not None:
@@ -93,7 +109,7 @@ class WebSocketMessages:
             return
         message.content = masked.body
 
-    async def break_off(self, flow: HTTPFlow, passage: Passage, refusal: Refusal) -> None:
+    async def _break_off(self, flow: HTTPFlow, passage: Passage, refusal: Refusal) -> None:
         """Record why a connection ends, once, and say it in the close that both sides get."""
         data = established(flow.websocket)
         data.close_code, data.close_reason = CloseReason.POLICY_VIOLATION, f"gatekeeper: {refusal.reason.value}"
@@ -173,7 +189,7 @@ class WebSocketMessages:
         code = established(flow.websocket).close_code
         if code in ABNORMAL:
             reason = Reason.CLIENT_GONE if message.from_client else Reason.UPSTREAM_MALFORMED
-            await self.break_off(flow, passage, _ended(reason, "the connection broke"))
+            await self._break_off(flow, passage, _ended(reason, "the connection broke"))
             return
         inspected, _ = self._inspect(message)
         masked = inspected.upstream() if message.from_client else inspected.to_client()

@@ -321,6 +321,7 @@ class ResponseData(Data, frozen=True, kw_only=True):
     timing: TimingData
     uninspected: str | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    trailers: HeaderPairs | UnsetType = UNSET
 
 
 class MessageData(Data, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from security.stage import Stage
 
 from gatekeeper.config import parse_config
 from gatekeeper.exchange import Scheme, Target
-from gatekeeper.journal import verify_journal
+from gatekeeper.journal import Reader, verify_journal
 
 CONFIG = """
 [proxy]
@@ -278,6 +278,39 @@ def test_a_body_without_a_length_is_no_second_request_for_an_http1_upstream(scen
 
     hold()
     assert_needed(Check.of("addons.seal:frame_body", passes), hold)
+
+
+def with_late(*late: tuple[bytes, bytes]) -> Callable[[h2.connection.H2Connection, int], bytes]:
+    def script(connection: h2.connection.H2Connection, stream: int) -> bytes:
+        connection.send_headers(stream, [(b":status", b"200"), (b"content-type", b"text/plain")])
+        connection.send_data(stream, b"hello")
+        connection.send_headers(stream, list(late), end_stream=True)
+        return b""
+
+    return script
+
+
+def test_trailers_of_an_answer_are_masked_and_recorded(scene: Scene) -> None:
+    late = ((b"grpc-status", b"0"), (b"grpc-message", b"card 4111 1111 1111 1111"), (b"grpc-details-bin", b"AAAA"))
+    scene.h2.reset(with_late(*late))
+    start = scene.journal.forget()
+    client = scene.client()
+    answered = client.read(client.ask(client.fields()))
+    assert (answered.status, answered.body) == (200, b"hello")
+    masked = [(b"grpc-status", b"0"), (b"grpc-message", b"card <CREDIT_CARD>")]
+    assert answered.trailers == masked
+    with Reader(scene.gateway.config.journal.folder, None) as reader:
+        (ended,) = [entry.data for entry in reader.entries(start, reader.size) if entry.kind == "response"]
+    assert ended.trailers == tuple((name.decode(), value.decode()) for name, value in masked)
+
+
+@pytest.mark.parametrize("late", [(b"content-length", b"5"), (b"x-a", b"b\r\nc: d"), (b"set-cookie", b"a=b")])
+def test_trailers_that_no_answer_may_have_are_a_502(late: tuple[bytes, bytes], scene: Scene) -> None:
+    scene.h2.reset(with_late(late))
+    client = scene.client()
+    answered = client.read(client.ask(client.fields()))
+    assert answered.status == 502
+    assert not answered.trailers
 
 
 def test_many_calls_share_a_connection(scene: Scene) -> None:

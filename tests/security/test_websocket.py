@@ -380,3 +380,14 @@ def test_a_fault_in_the_chain_drops_the_message(scene: Scene) -> None:
         assert client.ended() in {None, 1008}
     assert not scene.upstream.texts
     scene.journal.await_reason(start, "internal")
+
+
+def test_a_fault_at_the_start_ends_the_connection(scene: Scene) -> None:
+    start = scene.journal.forget()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("addons.websocket.WebSocketMessages._expire")
+        client = scene.open()
+        client.send(TextMessage("hi"))
+        assert client.ended() is None
+    assert not scene.upstream.texts
+    scene.journal.await_reason(start, "client-gone")
