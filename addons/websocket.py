@@ -13,7 +13,7 @@ from msgspec import UNSET
 from wsproto.frame_protocol import CloseReason, Opcode
 
 from addons.guard import Refused, abort, refusal_for
-from addons.parts import Parts
+from addons.parts import Parts, masker_of
 from addons.seal import finish
 from addons.state import Passage, has_begun, passage_of
 from gatekeeper.config import Action
@@ -100,10 +100,10 @@ class WebSocketMessages:
         if not message.from_client:
             eraser = self.parts.vault.eraser(established(exchange.target).host)
             message.content = eraser.whole(message.content) if eraser is not None else message.content
-        inspected, uninspected = self._inspect(message)
+        inspected, uninspected = self._inspect(exchange, message)
         self._judge(passage, inspected, uninspected)
-        masked = inspected.upstream() if message.from_client else inspected.to_client()
-        await self._record(exchange, message, inspected)
+        masked = inspected.upstream(passage.book) if message.from_client else inspected.to_client(passage.book)
+        await self._record(passage, message, inspected)
         if exchange.over:  # the client has left meanwhile, and that is on record
             message.drop()
             return
@@ -134,11 +134,11 @@ class WebSocketMessages:
             passage.exchange.error = Reason.EXPIRED_TOKEN
             abort(flow.client_conn)  # `client_disconnected` records it
 
-    def _inspect(self, message: WebSocketMessage) -> tuple[Inspected, str | None]:
+    def _inspect(self, exchange: Exchange, message: WebSocketMessage) -> tuple[Inspected, str | None]:
         """Look into a message as into a body; text is always read, bytes where they are text after all."""
         try:
             media = _media(message.content)
-            inspected = self.parts.masker.inspect(
+            inspected = masker_of(self.parts, exchange).inspect(
                 Message(
                     status=0 if message.from_client else 200, headers=(("content-type", media),), body=message.content
                 )
@@ -165,9 +165,9 @@ class WebSocketMessages:
             raise Refused(denial(alike, verdict))
 
     async def _record(
-        self, exchange: Exchange, message: WebSocketMessage, inspected: Inspected, code: int | None = None
+        self, passage: Passage, message: WebSocketMessage, inspected: Inspected, code: int | None = None
     ) -> None:
-        recorded = inspected.recorded()
+        exchange, recorded = passage.exchange, inspected.recorded(passage.book)
         at = self.parts.clock() - exchange.received
         draft = Draft(
             data=MessageData(
@@ -191,10 +191,10 @@ class WebSocketMessages:
             reason = Reason.CLIENT_GONE if message.from_client else Reason.UPSTREAM_MALFORMED
             await self._break_off(flow, passage, _ended(reason, "the connection broke"))
             return
-        inspected, _ = self._inspect(message)
-        masked = inspected.upstream() if message.from_client else inspected.to_client()
+        inspected, _ = self._inspect(passage.exchange, message)
+        masked = inspected.upstream(passage.book) if message.from_client else inspected.to_client(passage.book)
         finish(flow, passage.exchange)
-        await self._record(passage.exchange, message, inspected, code)
+        await self._record(passage, message, inspected, code)
         message.content = masked.body
 
 
