@@ -41,7 +41,7 @@ def backup(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"saved": saved, "recorded": why is None})
     else:
-        print_pairs({"copied": f"{saved.size} entries", "root": saved.root, "to": saved.folder, "note": NO_KEYS})
+        print_pairs({"copied": _entries(saved.size), "root": saved.root, "to": saved.folder, "note": NO_KEYS})
     _say_not_recorded(why, "backup")
 
 
@@ -56,7 +56,7 @@ def restore(folder: Path, *, check: bool, anchors: Path | None, vkey: Path | Non
     """Put the copy in DIR in the place of a journal that is lost, or only check it.
 
     First the copy is verified, and compared with the checkpoints that are left in place and those from outside: it must
-    be a beginning of what they cover. Exit 1 where it is not good, or where entries are missing in it.
+    be a beginning of what they cover. Exit 1 where it is not good, or was put back although entries are missing in it.
     """
     from gatekeeper.journal import verify_journal
     from gatekeeper.journal.backup import restore as put_back
@@ -77,7 +77,7 @@ def restore(folder: Path, *, check: bool, anchors: Path | None, vkey: Path | Non
         _print(config, report, standing, restored=good and not check)
     if good and not check:
         _say_not_recorded(why, "restore")
-    sys.exit(0 if good and not standing.missing else 1)
+    sys.exit(0 if good and (check or not standing.missing) else 1)
 
 
 def _compare(config: "Config", folder: Path, anchors: Path | None, vkey: str | None) -> "Standing":
@@ -124,7 +124,7 @@ def _print(config: "Config", report: "Report", standing: "Standing", *, restored
     else:
         pairs["checkpoints"] = f"extends {standing.proved} of those in place, beside it and from outside"
     if standing.missing:
-        pairs["missing"] = f"{standing.missing} entries that a checkpoint covers are not in this copy"
+        pairs["missing"] = f"{_entries(standing.missing)} that a checkpoint covers, not in this copy"
     if not (config.keys / "keys.db").exists():
         pairs["keys"] = (
             f"{config.keys / 'keys.db'} is missing: bodies can't be read until it is restored from its own backup"
@@ -134,6 +134,10 @@ def _print(config: "Config", report: "Report", standing: "Standing", *, restored
     if restored and standing.missing:
         pairs["then"] = "a gateway won't go on with it: `gatekeeper journal new` begins a log that carries the old head"
     print_pairs(pairs | reservations(report))
+
+
+def _entries(number: int) -> str:
+    return f"{number} entr{'y' if number == 1 else 'ies'}"
 
 
 @contextmanager

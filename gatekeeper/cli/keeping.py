@@ -41,9 +41,13 @@ def erase(session: str, reason: str) -> None:
 
 def erase_session(config: "Config", session: "SessionId", reason: str) -> int:
     """Erase a session, through the running gateway or here; gives the entry. Legal holds keep what they cover."""
-    from gatekeeper.journal.retention import UnderHold, held_among
+    from gatekeeper.journal.retention import HoldsUnseen, UnderHold, held_among
 
-    if held := held_among(config.journal.folder, [session]):
+    try:
+        held = held_among(config.journal.folder, [session])
+    except HoldsUnseen as error:
+        raise Problem(str(error)) from error
+    if held:
         raise SaidNo(str(UnderHold(held[session])))
     return erase_sessions(config, [session], reason)[0]
 

@@ -154,6 +154,8 @@ def search(text: tuple[str, ...], limit: int, *, as_json: bool, type_: str | Non
             except ValueError as error:
                 raise Problem(str(error)) from error
             size, searched = reader.size, reader.has_keys
+        elsewhere = sum(one.seq < reader.start for one in found)
+        found = [one for one in found if one.seq >= reader.start]
         entries = [reader.entry(one.seq) for one in found]
         hits = [reader.entry(one.hit) for one in found]
         proof = prove(reader, config.journal.folder, [*entries, *hits])
@@ -161,11 +163,13 @@ def search(text: tuple[str, ...], limit: int, *, as_json: bool, type_: str | Non
         rows = [
             plain(entry) | {"hit": one.hit, "snippet": one.snippet} for entry, one in zip(entries, found, strict=True)
         ]
-        print_json({"size": size, "bodies_searched": searched, "proof": proof, "found": rows})
+        print_json({"size": size, "bodies_searched": searched, "elsewhere": elsewhere, "proof": proof, "found": rows})
         sys.exit(0 if found and proof.proved else 1)
     _print_found(entries, found)
     click.echo(f"{_count(len(found), 'match', 'matches')} in {size} entries; {proof_line(proof)}", err=True)
     click.echo("what is not here was not found by index.db, which is no evidence", err=True)
+    if elsewhere:
+        click.echo(f"{elsewhere} more are in segments that were moved away", err=True)
     if not searched:
         click.echo("bodies were not searched: you may not read their keys", err=True)
     if len(found) == limit:

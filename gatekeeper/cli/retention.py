@@ -44,6 +44,7 @@ def retention(older_than: float | None, *, yes: bool, as_json: bool) -> None:
     if period <= 0:
         msg = "journal.retention: is 0, so everything is kept; set a period, or name one with --older-than 90d"
         raise Problem(msg)
+    _holds(config)  # which must all be in sight
     with reading(config) as reader:
         if not reader.has_keys:
             msg = f"{config.keys / 'keys.db'}: can't be read, so nothing can be erased from here"
@@ -123,10 +124,13 @@ def remove(hold: int, reason: str) -> None:
 
 
 def _holds(config: "Config") -> "list[LegalHold]":
-    from gatekeeper.journal.retention import holds_of
+    from gatekeeper.journal.retention import HoldsUnseen, holds_of
 
     with reading(config) as reader:
-        return list(holds_of(reader).values())
+        try:
+            return list(holds_of(reader).values())
+        except HoldsUnseen as error:
+            raise Problem(str(error)) from error
 
 
 def _record(config: "Config", event: str, detail: "Scalars") -> None:

@@ -28,7 +28,7 @@ from gatekeeper.journal import (
 )
 from gatekeeper.journal.anchoring import Anchoring, AnchorState
 from gatekeeper.journal.index import forget
-from gatekeeper.journal.retention import UnderHold, held_among
+from gatekeeper.journal.retention import HoldsUnseen, UnderHold, held_among
 
 LONGEST: Final = 1000
 """Characters of a command or a range."""
@@ -154,7 +154,11 @@ class JournalApi:
             return refuse(400, 'expected {"session": ID, "reason": TEXT}')
         why = self._mask(asked.reason[:LONGEST])
         session = SessionId(asked.session)
-        if held := await asyncio.to_thread(held_among, self._folder, [session]):
+        try:
+            held = await asyncio.to_thread(held_among, self._folder, [session])
+        except HoldsUnseen as error:
+            return refuse(409, str(error))
+        if held:
             return refuse(409, str(UnderHold(held[session])))
         written = await self._write(Draft(EraseData(session=session, keys=(), by=peer_name(request), why=why)))
         try:

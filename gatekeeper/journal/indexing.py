@@ -136,9 +136,9 @@ def bring_up_to_date(index: Index, reader: Reader, progress: Progress = lambda _
             index.clear()
         index.put(bodies="1" if reader.has_keys else "0")
     builder = _Builder(index, reader)
-    while (begin := index.next) < size:
+    while index.next < size:
         with index.writing():
-            begin = index.next
+            begin = max(index.next, reader.start)
             end = min(begin + SLICE, size)
             builder.take(begin, end)
         progress(end, size)
@@ -151,6 +151,8 @@ def _goes_on(index: Index, reader: Reader, size: int) -> bool:
     at = int(state["next"])
     if at == 0:
         return True
+    if reader.start >= at:
+        return True  # what it ends with was moved away with its segment
     if at > size or (reader.has_keys and state.get("bodies") == "0"):
         return False
     return reader.entry(at - 1).leaf_hash.hex() == state.get("leaf")
@@ -252,7 +254,8 @@ class _Builder:
             "SELECT seq FROM entries WHERE record = ? AND type = 'chunk' ORDER BY seq", [record.id]
         )
         here = (seq for seq, of, kind, _ in written.entries if of == record.id and kind == ChunkData.kind)
-        contents = [self._reader.content(self._reader.entry(seq)) for seq in (*(seq for (seq,) in earlier), *here)]
+        seqs = [seq for seq in (*(seq for (seq,) in earlier), *here) if seq >= self._reader.start]
+        contents = [self._reader.content(self._reader.entry(seq)) for seq in seqs]
         whole = [content for content in contents if content is not None]
         return text_of(whole[0].media, b"".join(one.data for one in whole)) if whole else ""
 

@@ -143,8 +143,20 @@ class UnderHold(ValueError):
         )
 
 
+class HoldsUnseen(RuntimeError):
+    """Segments were moved away, and with them the holds that may stand in them: nothing can be erased."""
+
+    def __init__(self, start: Seq) -> None:
+        super().__init__(
+            f"the entries before {start} were moved away, and legal holds in them can't be seen: put a copy of their"
+            " segments back first"
+        )
+
+
 def holds_of(reader: Reader) -> dict[Seq, LegalHold]:
-    """Give the holds in force, by the entries that began them."""
+    """Give the holds in force, by the entries that began them; raises HoldsUnseen."""
+    if reader.start:
+        raise HoldsUnseen(reader.start)
     found = Survey()
     for leaf in reader.log.of_kind(AdminData.kind, reader.start):
         found.feed(decode_leaf(leaf))
@@ -152,7 +164,10 @@ def holds_of(reader: Reader) -> dict[Seq, LegalHold]:
 
 
 def held_among(folder: Path, sessions: Collection[SessionId]) -> dict[SessionId, tuple[Seq, ...]]:
-    """Give those of the sessions that are under holds; goes through the log only where there are some."""
+    """Give those of the sessions that are under holds; goes through the log only where there are some.
+
+    Raises HoldsUnseen.
+    """
     with Reader(folder, None) as reader:
         if not holds_of(reader):
             return {}

@@ -158,7 +158,7 @@ DAMAGE = {
     "gone": "DELETE FROM entry WHERE seq = 7",
     "body": "UPDATE body SET data = zeroblob(50) WHERE seq = 2",
     "body too many": "INSERT INTO body VALUES (99, 0, x'00')",
-    "checkpoint": "UPDATE checkpoint SET note = replace(note, 'A', 'B')",
+    "checkpoint": "UPDATE checkpoint SET note = replace(note, '=', 'A')",
     "size": "UPDATE checkpoint SET size = size + 1 WHERE size = 15",
 }
 

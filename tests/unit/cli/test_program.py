@@ -57,7 +57,7 @@ def test_no_arguments_show_the_commands_and_are_wrong_use() -> None:
         (JournalDown("the disk is full"), "the disk is full"),
         (FileNotFoundError(2, "No such file or directory", "a/b"), "a/b: No such file or directory"),
         (PermissionError(13, "Permission denied", b"a/b"), "a/b: Permission denied"),
-        (FileNotFoundError("data/journal: there is no journal here"), "journal.db: there is no journal here"),
+        (FileNotFoundError("journal.db: there is no journal here"), "journal.db: there is no journal here"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (ValueError("a defect"), None),
         (RuntimeError("a defect"), None),

@@ -108,6 +108,18 @@ def test_a_hold_that_is_lifted_keeps_nothing_and_both_are_on_record(run: Run, re
     ]
 
 
+def test_nothing_is_erased_while_holds_may_stand_in_segments_that_were_moved_away(run: Run, recorded: Path) -> None:
+    assert run("journal", "legal-hold", "add", "--subject", "bot", "--reason", "x").exit_code == 0
+    assert run("journal", "seal").exit_code == 0
+    (sealed,) = (recorded / "data" / "journal").glob("journal-*.db")
+    sealed.rename(recorded / "cold.db")
+    for arguments in (["retention", "--older-than", "30d", "--yes"], ["erase", SESSION, "--reason", "asked for"]):
+        result = run("journal", *arguments)
+        assert (result.exit_code, "legal holds in them can't be seen" in result.stderr) == (2, True)
+    (recorded / "cold.db").rename(sealed)
+    assert all(due(run).values())
+
+
 @pytest.mark.usefixtures("recorded")
 @pytest.mark.parametrize(
     ("arguments", "code"),

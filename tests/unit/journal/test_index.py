@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from journals import chunk, request, response, write
+from journals import OPENING, ORIGIN, chunk, request, response, write
 from recorded import BEGINNING, OTHER_SESSION, SESSION, STEP, in_session, write_story
 
 from gatekeeper.exchange import Instant
-from gatekeeper.journal import Content, Draft, EraseData, Reader
+from gatekeeper.journal import Content, Draft, EraseData, Journal, Reader
 from gatekeeper.journal import indexing as module
 from gatekeeper.journal.index import Index, forget
 from gatekeeper.journal.indexing import bring_up_to_date
@@ -179,6 +179,46 @@ def test_words_of_scripts_without_spaces_are_found(tmp_path: Path) -> None:
     assert "お" in found.snippet
     assert " " not in found.snippet.replace("«", "").replace("»", "")
     assert seqs(index, text="金返") == []
+
+
+@pytest.fixture
+def in_segments(tmp_path: Path) -> Path:
+    """Two segments; a stream is open over the seam."""
+    piece = Content("text/event-stream", b'data: {"t":"seam"}\n\n', ((1, 1),))
+    before, after = (msgspec.structs.replace(chunk(1, n), content=piece) for n in (0, 1))
+
+    async def story() -> None:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        for draft in (*in_new_run(0), request(1), before):
+            await journal.submit(draft)
+        await journal.seal()
+        for draft in (after, response(1, chunks=2), *in_new_run(2)):
+            await journal.submit(draft)
+        await journal.close()
+
+    asyncio.run(story())
+    return tmp_path
+
+
+def test_segments_are_one_journal(in_segments: Path) -> None:
+    index = built(in_segments)
+    assert seqs(index, type="call") == [1, 3, 9]
+    assert seqs(index, text="seamseam") == [3]
+    assert seqs(index, since=Instant(0), until=Instant(1)) == []
+
+
+@pytest.mark.parametrize("indexed_before", [True, False])
+def test_a_segment_that_was_moved_away_is_no_fault(in_segments: Path, *, indexed_before: bool) -> None:
+    if indexed_before:
+        built(in_segments).close()
+    (sealed,) = (in_segments / "journal").glob("journal-*.db")
+    sealed.rename(in_segments / "cold.db")
+    asyncio.run(write(in_segments, in_new_run(3)))
+    index = built(in_segments)
+    assert seqs(index, text="hello")[-2:] == [9, 13]
+    assert 9 in seqs(index, since=Instant(0))
+    with Reader(in_segments / "journal", None) as reader:
+        assert index.next == reader.size
 
 
 def test_an_index_over_another_journal_or_a_damaged_one_is_made_anew(
