@@ -1,6 +1,6 @@
 """How well values are found, beside Presidio on the same texts.
 
-    uv run python benchmarks/masking/quality.py [--peer PYTHON --threshold 0.4] [--held-out]
+    uv run python benchmarks/masking/quality.py [--peer PYTHON --threshold 0.4] [--held-out] [--record]
 
 PYTHON is the interpreter of an environment that has Presidio (see presidio_spans.py).
 """
@@ -17,8 +17,10 @@ import corpus
 from score import Finder, alarms, by_character, by_type, total
 
 from gatekeeper.masking import find_spans
+from gatekeeper.masking.catalogue import catalogue_digest
 
 Found = list[tuple[int, int, str]]
+MEASURED = Path(__file__).parents[2] / "gatekeeper" / "evidence" / "measured.toml"
 
 
 def ours(text: str) -> Found:
@@ -68,13 +70,31 @@ def report(name: str, find: Finder, *, held_out: bool) -> None:
     print(flush=True)
 
 
+def record(find: Finder) -> None:
+    """Write what evidence reports state of the detectors: measured on the held-out part, with their digest."""
+    texts, clean = list(corpus.positives(held_out=True)), list(corpus.clean(held_out=True))
+    characters, wrong = by_character(texts, find), alarms(clean, find)
+    MEASURED.write_text(
+        "# Written by benchmarks/masking/quality.py --record, for evidence reports. Per ten thousand, of characters.\n"
+        f'rule_set = "{catalogue_digest()}"\n'
+        f'test_set = "benchmarks/masking, the held-out part: {len(texts)} texts with values, {len(clean)} without"\n'
+        f"recall = {round(characters.recall * 10_000)}\n"
+        f"precision = {round(characters.precision * 10_000)}\n"
+        f"false_alarms = {len(wrong)}\n"
+        f"clean_texts = {len(clean)}\n"
+    )
+
+
 def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--peer", help="an interpreter that has Presidio")
     parser.add_argument("--threshold", default="0.4", help="of Presidio's score")
     parser.add_argument("--held-out", action="store_true")
+    parser.add_argument("--record", action="store_true", help=f"write {MEASURED.name}")
     given = parser.parse_args()
+    if given.record:
+        record(ours)
     report("Gatekeeper", ours, held_out=given.held_out)
     if given.peer:
         with peer(given.peer, given.threshold) as find:

@@ -18,7 +18,15 @@ from gatekeeper.evidence.cut import Cut, find_cut
 from gatekeeper.evidence.exceptions import Exceptions, Kind, Owners
 from gatekeeper.evidence.log_copy import LogCopy
 from gatekeeper.evidence.page import page_bytes
-from gatekeeper.evidence.report import Reconciled, Report, Scope, control_figures, report_bytes, sample_figures
+from gatekeeper.evidence.report import (
+    Reconciled,
+    Report,
+    Scope,
+    control_figures,
+    read_measured,
+    report_bytes,
+    sample_figures,
+)
 from gatekeeper.evidence.sample_files import Signers, write_sample
 from gatekeeper.evidence.samples import Sampler, sample_seed
 from gatekeeper.evidence.sheets import Sheets
@@ -141,6 +149,7 @@ def _survey(order: Order, sources: Sources, cut: Cut, data: Path, progress: Prog
             surveyed=surveyed,
             samples=sample_figures(sampler.counts, chosen),
             reconciliation=reconciled,
+            measured=read_measured(),
             controls=control_figures(assessed),
             exceptions=dict(sorted(exceptions.counts.items())),
         )

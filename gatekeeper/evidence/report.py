@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from importlib import resources
 from typing import Final
 
 import msgspec
@@ -76,6 +77,17 @@ class Reconciled(msgspec.Struct, frozen=True):
     recorded: int
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How well detectors find, per ten thousand characters of a test set; `rule_set` is the digest of the measured."""
+
+    rule_set: str
+    test_set: str
+    recall: int
+    precision: int
+    false_alarms: int
+    clean_texts: int
+
+
 class ControlFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One control, as the page shows it. `says` is never "compliant"."""
 
@@ -98,6 +110,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     surveyed: Surveyed
     samples: tuple[SampleFigures, ...]
     reconciliation: tuple[Reconciled, ...]
+    measured: Measured
     controls: tuple[ControlFigures, ...]
     exceptions: dict[str, int]
     limits: tuple[str, ...] = LIMITS
@@ -106,6 +119,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def report_bytes(report: Report) -> bytes:
     """Write it as JSON, laid out; the same report gives the same bytes."""
     return msgspec.json.format(canonical_json(report), indent=2) + b"\n"
+
+
+def read_measured() -> Measured:
+    """Read the figures that ship."""
+    text = resources.files("gatekeeper.evidence").joinpath("measured.toml").read_text(encoding="utf-8")
+    return msgspec.toml.decode(text, type=Measured)
 
 
 def sample_figures(
