@@ -11,6 +11,7 @@ import msgspec
 from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import Moment, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json
+from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.read_entry import record_read
 from gatekeeper.cli.visible import visible_lines
 
@@ -50,7 +51,10 @@ def suggest(
         first = reader.start if start is None else reader.seq_at(start)
         last = reader.size if stop is None else reader.seq_at(stop)
         record_read(config, f"policy suggest --subject {subject}", f"{first}..{last - 1}" if last > first else "")
-        found = suggest_rules(_used(reader, reader.entries(first, last), subject, issuer, denied=denied))
+        try:
+            found = suggest_rules(_used(reader, reader.entries(first, last), subject, issuer, denied=denied))
+        except ValueError as error:
+            raise Problem(str(error)) from error
     if as_json:
         print_json(found)
     elif found:

@@ -16,6 +16,8 @@ from gatekeeper.exchange import Party
 from gatekeeper.policy.denied import METHODS, USUAL_PORT, plain_path
 
 COLUMNS: Final = 100
+ANY: Final = "*"
+"""What stands for any characters in a rule (`gatekeeper.exchange.globs`)."""
 
 
 class Used(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +49,15 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def suggest(calls: Iterable[Used]) -> tuple[Suggestion, ...]:
-    """Give the rules, in order of hosts; calls of all subjects given become rules for all of them."""
+    """Give the rules, in order of hosts; calls of all subjects given become rules for all of them.
+
+    Raises ValueError for a subject that no rule can name: a `*` in it would be taken for any characters.
+    """
     by_path: defaultdict[tuple[str, int, str], list[Used]] = defaultdict(list)
     for call in calls:
+        if ANY in call.subject.sub:
+            msg = f"no rule can name {call.subject.sub!r} alone: a {ANY} in it would stand for any characters"
+            raise ValueError(msg)
         by_path[call.host, call.port, plain_path(call.path)].append(call)
     by_methods: defaultdict[tuple[str, int, tuple[str, ...]], dict[str, list[Used]]] = defaultdict(dict)
     for (host, port, path), found in by_path.items():

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,7 +75,7 @@ def test_nothing_gives_nothing() -> None:
     assert write_rules((), KEYS) == ""
 
 
-TEXT = st.text(st.characters(blacklist_categories=("Cs",)), min_size=1, max_size=12)
+TEXT = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="*"), min_size=1, max_size=12)
 CALLS = st.lists(
     st.builds(
         lambda method, path, host, sub: used(method, "/" + path, host, subject=Party(ISSUER, sub)),
@@ -94,6 +95,12 @@ def test_what_was_done_is_allowed_and_another_subject_is_not(calls: list[Used]) 
     for call in calls:
         assert _decide(policy, call, call.subject.sub).action is Action.ALLOW
         assert _decide(policy, call, call.subject.sub + "?").action is Action.DENY
+
+
+@pytest.mark.parametrize("sub", ["*", "bot-*", "*-bot"])
+def test_a_subject_that_would_stand_for_others_gets_no_rule(sub: str) -> None:
+    with pytest.raises(ValueError, match="would stand for any characters"):
+        suggest([used(subject=Party(ISSUER, sub))])
 
 
 def test_another_method_is_denied() -> None:
