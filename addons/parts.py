@@ -135,7 +135,7 @@ async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
             config.approvals,
             config.journal.origin,
             config.proxy.max_held,
-            journal.released_since(_oldest_use(config, clock)),
+            journal.standing_since(_oldest_use(config, clock)),
         )
     except (OSError, ValueError) as error:
         msg = f"approvals: {error}"
@@ -143,6 +143,7 @@ async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
 
 
 def _oldest_use(config: Config, clock: Clock) -> Instant:
-    """Give the instant before which no approval was released that could be released by now: its decisions are older."""
+    """Give the instant before which nothing was approved or granted that could release by now."""
     longest = max((rule.timeout for rule in config.rules), default=0.0)
+    longest = max(longest, config.approvals.max_grant)
     return Instant(clock() - round(longest * 1_000_000) - 2 * CLOCK_SKEW)

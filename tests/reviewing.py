@@ -16,6 +16,7 @@ from gatekeeper.exchange import Clock, Digest, ExchangeId, Instant, Message, Rec
 from gatekeeper.exchange import now as system_clock
 from gatekeeper.journal.draft import Draft, JournalDown
 from gatekeeper.journal.entries import Data
+from gatekeeper.journal.standing import Standing
 from gatekeeper.journal.statement import Answer, Scope, Statement, statement_bytes
 
 ORIGIN = "gatekeeper.test/journal"
@@ -157,6 +158,9 @@ async def held(desk: Desk, ask: Hold, gone: asyncio.Event | None = None) -> "asy
     return task
 
 
+NOTHING = Standing()
+
+
 class Station:
     """A desk in a folder, with what it is given; `restart` opens it again from its database."""
 
@@ -182,6 +186,6 @@ class Station:
     def ahead(self) -> int:
         return self._ahead
 
-    async def open(self, used: Mapping[str, ExchangeId] | None = None, *, shared: bool = False) -> Desk:
+    async def open(self, standing: Standing = NOTHING, *, shared: bool = False) -> Desk:
         ledger = Ledger(self.recording, self.clock)
-        return await Desk.open(self.path, ledger, self.config, ORIGIN, self.max_held, used or {}, shared=shared)
+        return await Desk.open(self.path, ledger, self.config, ORIGIN, self.max_held, standing, shared=shared)

@@ -2,40 +2,39 @@
 
 Order is what makes it safe. A hold is durable before anyone can decide; a decision is durable and proven before it
 counts; "used" is on the disk before the release is recorded; the release is durable before the caller hears of it.
-Whatever fails in between releases nothing. Where several desks share one store, each change of an approval is made
-on the newest that is stored (`_move`), so between them too one approval releases one exchange.
+Whatever fails in between releases nothing.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
 from gatekeeper.approvals.case import Case, Waiter
-from gatekeeper.approvals.docket import Docket, new_id
+from gatekeeper.approvals.cases import Cases
+from gatekeeper.approvals.deciding import Deciding
+from gatekeeper.approvals.docket import new_id
 from gatekeeper.approvals.gate import Gate
-from gatekeeper.approvals.history import KEPT, PastDecision, figures
-from gatekeeper.approvals.hold import Hold, Refused, Released, asked_now, asked_of, matter_of, refusal_of, view_of
+from gatekeeper.approvals.grants import show_grant
+from gatekeeper.approvals.history import KEPT, figures
+from gatekeeper.approvals.hold import Hold, Refused, Released, asked_of, matter_of, refusal_of
 from gatekeeper.approvals.keygen import Keygen, read_revoked, read_signers
 from gatekeeper.approvals.ledger import Ledger
-from gatekeeper.approvals.lifecycle import OPEN, Approval, Asked, End, State, Windows
+from gatekeeper.approvals.lifecycle import Approval, Asked, End, State, Windows
 from gatekeeper.approvals.limits import Limits
 from gatekeeper.approvals.proof import Proof
-from gatekeeper.approvals.records import end_data, hold_data, release_data
+from gatekeeper.approvals.records import end_data, grant_release_data, hold_data, release_data
 from gatekeeper.approvals.showing import show_approval, show_request
 from gatekeeper.approvals.store import Store
-from gatekeeper.approvals.taking_up import taken_up
-from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, FiguresView
+from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, FiguresView, GrantView
 from gatekeeper.config import ApprovalsConfig, Seconds
-from gatekeeper.exchange import ExchangeId, Instant, Reason, Seq
+from gatekeeper.exchange import Instant, Reason
 from gatekeeper.journal.draft import JournalDown
-from gatekeeper.journal.entries import DecisionData, WithdrawData
+from gatekeeper.journal.standing import Standing
 from gatekeeper.journal.statement import DecisionRefused, Statement, parse_statement
 
 SECOND: Final = 1_000_000
-PEER: Final = "gateway"
-"""Who takes back what nobody asked to have taken back."""
 LOOK_AGAIN: Final = 0.1
 """Seconds after which a desk that shares its store looks for what the others have changed."""
 
@@ -43,16 +42,14 @@ LOOK_AGAIN: Final = 0.1
 class Desk:
     """Holds calls until reviewers have decided. One event loop, one desk; several may share one `approvals.db`."""
 
-    def __init__(
-        self, store: Store, ledger: Ledger, proof: Proof, config: ApprovalsConfig, max_held_bytes: int
-    ) -> None:
-        self._store = store
-        self._ledger = ledger
-        self._proof = proof
-        self._set_terms(config)
+    def __init__(self, cases: Cases, max_held_bytes: int) -> None:
+        self._cases = cases
+        self._docket = cases.docket
+        self._store = cases.store
+        self._ledger = cases.ledger
+        self._deciding = Deciding(cases)
+        self._set_terms(cases.config)
         self._free_bytes = max_held_bytes
-        self._docket = Docket()
-        self._seen = 0
         self._busy = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -69,34 +66,34 @@ class Desk:
         config: ApprovalsConfig,
         origin: str,
         max_held_bytes: int,
-        used: Mapping[str, ExchangeId],
+        standing: Standing,
         *,
         shared: bool = False,
     ) -> Self:
-        """Open the desk with the approvals of earlier runs.
+        """Open the desk with the approvals and grants of earlier runs.
 
-        `used`: approvals that the journal has released already, and by which exchange; without it a database that was
-        set back could release twice. `shared`: as for `load`. Raises OSError, ValueError or JournalDown with a text
-        for people.
+        `standing` is what the journal says of them; without it a database that was set back could release twice.
+        `shared`: as for `load`. Raises OSError, ValueError or JournalDown with a text for people.
         """
         keygen = Keygen(read_signers(config.reviewers), read_revoked(config.revoked))
-        desk = cls(Store(path), ledger, Proof(keygen, origin), config, max_held_bytes)
+        proof = Proof(keygen, origin, config.max_grant)
+        desk = cls(Cases(Store(path), ledger, proof, config), max_held_bytes)
         desk._exit.callback(keygen.close)
         try:
-            await desk.load(used, shared=shared)
+            await desk.load(standing, shared=shared)
         except BaseException:
             await desk._exit.aclose()
             raise
         return desk
 
-    async def load(self, used: Mapping[str, ExchangeId], *, shared: bool = False) -> None:
-        """Take up the stored approvals, believing nothing that is stored about decisions (see `open`).
+    async def load(self, standing: Standing, *, shared: bool = False) -> None:
+        """Take up what was there before (see `open`). `shared`: other desks work on the same store too.
 
-        `shared`: other desks work on the same store; what they change is looked for.
+        What those change is looked for; a grant that was given at another desk counts here from the next start on.
         """
         await self._store.open()
         try:
-            await self._catch_up(used)
+            await self._cases.load(standing.released, standing.grants)
             await self._store.forget(Instant(self._ledger.now() - KEPT))
         except BaseException:
             await self._store.close()
@@ -138,8 +135,11 @@ class Desk:
             try:
                 stated = parse_statement(statement)
                 case = await self._case_to_decide(stated)
-                async with self._terms.among_others(), case.lock, case.failing():
-                    await self._decide(case, stated, statement.decode(), signature)
+                async with self._terms.among_others():
+                    async with case.lock, case.failing():
+                        grant = await self._deciding.decide(case, stated, statement.decode(), signature)
+                    if grant is not None:
+                        await self._deciding.spread(grant)
             except DecisionRefused as error:
                 await self.refuse(error, stated, peer)
                 raise
@@ -148,7 +148,45 @@ class Desk:
             state=case.approval.state.value,
             approved=len(case.approval.approvers()),
             quorum=sum(need.quorum for need in case.approval.asked.require),
+            grant=None if grant is None else grant.seq,
         )
+
+    async def revoke(self, seq: int, statement: bytes, signature: str, peer: str = "") -> GrantView:
+        """End a grant by a signed statement; as `decide`. Raises LookupError where there is none."""
+        grant = self._cases.grants.get(seq)
+        if grant is None:
+            msg = f"there is no grant {seq} in force"
+            raise LookupError(msg)
+        stated: Statement | None = None
+        with self._working():
+            try:
+                stated = parse_statement(statement)
+                if stated.reviewer not in self._people():
+                    msg = f"{stated.reviewer} is of no group of reviewers"
+                    raise DecisionRefused(msg, Reason.DECISION_UNQUALIFIED)
+                async with self._terms.among_others():
+                    await self._deciding.revoke(grant, stated, statement.decode(), signature)
+            except DecisionRefused as error:
+                await self.refuse(error, stated, peer)
+                raise
+        uses = await self._store.grant_uses()
+        origin = self._cases.proof.origin
+        return show_grant(grant, uses.get(grant.seq, 0), origin, self._ledger.now(), revoked=True)
+
+    async def withdraw(self, name: str, by: str, why: str) -> ApprovalView:
+        """Take back an approval that is pending; raises LookupError or ValueError with a text for people."""
+        case = self._docket.find(name)
+        with self._working():
+            async with self._terms.among_others(), case.lock:
+                await self._deciding.withdraw(case, by, why)
+        return self._show(case)
+
+    async def grants(self) -> tuple[GrantView, ...]:
+        """Show the grants in force, oldest first."""
+        uses = await self._store.grant_uses()
+        now, origin = self._ledger.now(), self._cases.proof.origin
+        book = self._cases.grants
+        return tuple(show_grant(one, uses.get(one.seq, 0), origin, now, revoked=False) for one in book)
 
     async def reload(self, config: ApprovalsConfig, signers: str, commit: Callable[[], None]) -> None:
         """Go on under other terms, from the moment that `commit` has put them on record.
@@ -162,31 +200,11 @@ class Desk:
             async with self._terms.alone():
                 commit()
                 self._set_terms(config)
-                self._proof = Proof(keygen, self._proof.origin)
                 self._exit.callback(keygen.close)
-                await self._under_new_terms()
+                await self._cases.under_new_terms(config, Proof(keygen, self._cases.proof.origin, config.max_grant))
         except BaseException:
             keygen.close()
             raise
-
-    async def _under_new_terms(self) -> None:
-        for case in [*self._docket]:
-            async with case.lock:
-                if asked_now(case.approval.asked, case.matter, self._config) == case.approval.asked:
-                    if case.approval.state in OPEN:
-                        case.approval = await self._proof.recount(case.approval)
-                        await self._settle(case)
-                    continue
-                for waiter in case.waiters:
-                    waiter.finish(End.TERMS_CHANGED)
-                self._docket.remove(case)
-                await self._take_back(case.approval)
-
-    async def _take_back(self, approval: Approval) -> None:
-        """End an approval on terms that are in force no more: nobody could join it, nothing is released by it."""
-        if approval.state in OPEN:
-            await self._ledger.write(WithdrawData(approval=approval.id, by=PEER, why="terms changed"))
-        await self._store.drop([approval.id])
 
     async def refuse(self, error: DecisionRefused, stated: Statement | None, peer: str) -> None:
         """Record a decision that does not count; of foreign text only what is known here already."""
@@ -220,7 +238,8 @@ class Desk:
         asked = case.approval.asked
         stored = await self._store.get(case.approval.id)
         past = await self._store.past(Instant(0), asked.iss, asked.sub, asked.rule)
-        return show_request(self._show(case), stored.view, [one for one in past if one.approval != case.approval.id])
+        before = [one for one in past if one.approval != case.approval.id]
+        return show_request(self._show(case), case.matter, stored.view, before)
 
     async def figures(self) -> tuple[FiguresView, ...]:
         """Say how fast and how uniformly each reviewer has decided of late."""
@@ -243,31 +262,48 @@ class Desk:
         self._limits = Limits(config.max_pending, config.max_per_minute)
 
     async def _hold(self, ask: Hold, gone: asyncio.Event) -> Released | Refused:
+        if ask.of == "request" and (released := await self._by_grant(ask)) is not None:
+            return released
         asked = asked_of(ask, self._config)
         case = self._docket.joined_by(asked, _micros(ask.rule.timeout), self._windows, self._ledger.now())
         if case is None:
             if (refused := self._too_many(asked)) is not None:
                 return refused
             case = self._new_case(ask, asked)
-        receipt = await self._ledger.write(hold_data(case.approval), ask)
+        receipt = await self._ledger.write(hold_data(case.approval, ask.of), ask)
+        if ask.of == "response" and (released := await self._by_grant(ask)) is not None:
+            return released  # the grammar has the hold of an answer before its release, by a grant too
         waiter = Waiter(ask.exchange, gone)
         async with case.lock:
-            await self._publish(case, ask)
+            await self._cases.publish(case, ask)
             if case.approval.state is State.APPROVED:
-                case.approval = await self._proof.recount(case.approval)
+                case.approval = await self._cases.proof.recount(case.approval)
             case.waiters.append(waiter)
             if self._closing:
                 waiter.finish(End.SHUT_DOWN)
-            await self._settle(case)
+            await self._cases.settle(case)
         try:
             end = await self._wait(case, waiter, _later(receipt.time, ask.rule.wait))
         finally:
             case.waiters.remove(waiter)
+        return await self._finish(ask, case.approval, end)
+
+    async def _finish(self, ask: Hold, approval: Approval, end: End) -> Released | Refused:
         if end is End.RELEASED:
-            receipt = await self._ledger.write(release_data(case.approval), ask)
-            return Released(digest=ask.digest, receipt=receipt, approval=case.approval.id)
-        await self._ledger.write(end_data(end, case.approval), ask)
-        return refusal_of(end, case.approval.id, case.approval.used_by)
+            receipt = await self._ledger.write(release_data(approval), ask)
+            return Released(digest=ask.digest, receipt=receipt, approval=approval.id)
+        if end is End.GRANTED and (released := await self._by_grant(ask)) is not None:
+            return released
+        await self._ledger.write(end_data(end, approval), ask)
+        return refusal_of(end, approval.id, approval.used_by)
+
+    async def _by_grant(self, ask: Hold) -> Released | None:
+        """Release a call by a grant that covers it, which is counted on the disk before that is recorded."""
+        for grant in self._cases.grants.covering(ask):
+            if await self._store.use_grant(grant.seq, grant.uses):
+                receipt = await self._ledger.write(grant_release_data(ask.digest, grant.seq), ask)
+                return Released(digest=ask.digest, receipt=receipt, approval="")
+        return None
 
     def _too_many(self, asked: Asked) -> Refused | None:
         now = self._ledger.now()
@@ -286,43 +322,6 @@ class Desk:
         case = Case(approval, matter_of(ask))
         self._docket.enter(case)
         return case
-
-    async def _publish(self, case: Case, ask: Hold) -> None:
-        """Store the approval and show it to reviewers, once its first hold is durable."""
-        if case.version:
-            return
-        case.version = await self._store.add(case.approval, case.matter, view_of(ask))
-        self._docket.publish(case)
-        if old := self._docket.remove_old(self._ledger.now()):
-            await self._store.drop(old)
-
-    async def _settle(self, case: Case) -> None:
-        """Use an approval for one that waits, and wake those whom its state concerns; under the case's lock."""
-        case.approval = case.approval.timed(self._ledger.now())
-        while (winner := case.choose()) is not None:
-            used = case.approval.used(winner.exchange, self._ledger.now())
-            try:
-                if await self._swap(case, used):
-                    winner.finish(End.RELEASED)
-            except JournalDown as error:
-                winner.fail(error)
-                raise
-            finally:
-                winner.chosen = False
-        case.wake()
-
-    async def _swap(self, case: Case, after: Approval) -> bool:
-        """Make a change durable; where another desk was first, take up what that has stored instead."""
-        version = await self._store.swap(after, case.version)
-        if version is None:
-            stored = await self._store.get(case.approval.id)
-            case.approval, case.version = (
-                await self._proof.believed(stored.approval, self._ledger.now()),
-                stored.version,
-            )
-            return False
-        case.approval, case.version = after, version
-        return True
 
     async def _wait(self, case: Case, waiter: Waiter, patience: Instant) -> End:
         until = min(patience, case.approval.expires)
@@ -344,7 +343,7 @@ class Desk:
     async def _case_to_decide(self, stated: Statement) -> Case:
         case = self._docket.get(stated.approval)
         if case is None and self._shared:
-            await self._catch_up({})
+            await self._cases.catch_up({})
             case = self._docket.get(stated.approval)
         if case is None:
             msg = f"there is no approval {stated.approval!r}"
@@ -354,34 +353,6 @@ class Desk:
             raise DecisionRefused(msg, Reason.SHUTTING_DOWN)
         return case
 
-    async def _decide(self, case: Case, stated: Statement, statement: str, signature: str) -> None:
-        first = await self._proof.decision(case.approval, statement, signature, self._ledger.now(), Seq(0))
-        data = DecisionData(
-            approval=stated.approval, reviewer=stated.reviewer, statement=statement, signature=signature
-        )
-        receipt = await self._ledger.write(data)
-        while not await self._swap(case, await self._proof.counted(case.approval, first, receipt)):
-            pass  # another desk has changed it: the decision is counted on that, if it still can be
-        await self._settle(case)
-        await self._remember(case.approval, stated, receipt.time)
-
-    async def _remember(self, approval: Approval, stated: Statement, at: Instant) -> None:
-        asked = approval.asked
-        await self._store.remember(
-            PastDecision(
-                approval=approval.id,
-                iss=asked.iss,
-                sub=asked.sub,
-                rule=asked.rule,
-                reviewer=stated.reviewer,
-                verdict=stated.verdict.value,
-                scope=stated.scope.value,
-                reason=stated.reason,
-                asked=approval.created,
-                decided=at,
-            )
-        )
-
     async def _watch_others(self) -> None:
         before = 0
         while not self._closing:
@@ -389,28 +360,7 @@ class Desk:
             with self._working():
                 if (touched := await self._store.touched()) != before:
                     before = touched
-                    await self._catch_up({})
-
-    async def _catch_up(self, used: Mapping[str, ExchangeId]) -> None:
-        """Take up what stands in the store and was not seen yet, and wake those it concerns."""
-        for stored in await self._store.changed(self._seen):
-            self._seen = stored.version
-            case = self._docket.get(stored.approval.id)
-            if case is not None and case.version >= stored.version:
-                continue
-            approval = await taken_up(stored, used, self._config, self._proof, self._ledger.now())
-            if approval is None:
-                await self._take_back(stored.approval)
-                continue
-            if case is None:
-                case = Case(approval, stored.matter, version=stored.version)
-                self._docket.enter(case)
-                self._docket.publish(case)
-                continue
-            async with case.lock:
-                if case.version < stored.version:
-                    case.approval, case.version = approval, stored.version
-                    await self._settle(case)
+                    await self._cases.catch_up({})
 
     def _people(self) -> frozenset[str]:
         groups = (*self._config.groups.values(), *self._config.owners.values())
@@ -418,7 +368,7 @@ class Desk:
 
     def _show(self, case: Case) -> ApprovalView:
         approval = case.approval.timed(self._ledger.now())
-        return show_approval(approval, case.matter, self._proof.origin, len(case.waiters))
+        return show_approval(approval, case.matter, self._cases.proof.origin, len(case.waiters))
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

@@ -1,19 +1,32 @@
 """What the desk is asked, and what it answers."""
 
 import hashlib
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from gatekeeper.approvals.lifecycle import Asked, End
 from gatekeeper.config import ApprovalsConfig, RuleConfig
-from gatekeeper.exchange import Digest, ExchangeId, Message, Reason, Receipt, SessionId, Subject, canonical_json
+from gatekeeper.exchange import (
+    Digest,
+    ExchangeId,
+    Message,
+    Reason,
+    Receipt,
+    SessionId,
+    Subject,
+    ToolCall,
+    canonical_json,
+)
 from gatekeeper.exchange.digest import LEFT_OUT
 from gatekeeper.journal.entries import RequirementData
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange that a rule holds. `request` is the receipt of its `request` entry; `view` is masked."""
+    """An exchange that a rule holds: its request, or its answer, for the tool calls in it.
+
+    `request` is the receipt of its `request` entry; `view` and `tool_calls` are masked.
+    """
 
     exchange: ExchangeId
     session: SessionId
@@ -26,6 +39,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     dialect: str
     model: str
+    of: Literal["request", "response"] = "request"
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +79,9 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
     dialect: str
     model: str
+    of: str
+    tool: str | None
+    tool_calls: tuple[ToolCall, ...]
 
 
 def matter_of(ask: Hold) -> Matter:
@@ -79,6 +97,9 @@ def matter_of(ask: Hold) -> Matter:
         reasons=ask.reasons,
         dialect=ask.dialect,
         model=ask.model,
+        of=ask.of,
+        tool=_tool(ask),
+        tool_calls=ask.tool_calls,
     )
 
 
@@ -97,6 +118,8 @@ def asked_of(ask: Hold, config: ApprovalsConfig) -> Asked:
         rule=ask.rule.name,
         require=required(matter_of(ask).needs, config),
         excluded=config.owners.get(ask.subject.sub),
+        break_glass=breakers(config),
+        tool=_tool(ask),
         seen=seen_hash(matter_of(ask), view_of(ask)),
     )
 
@@ -110,14 +133,39 @@ def required(needs: tuple[Need, ...], config: ApprovalsConfig) -> tuple[Requirem
     return tuple(RequirementData(tuple(sorted(people(need))), need.quorum) for need in needs)
 
 
-def asked_now(asked: Asked, matter: Matter, config: ApprovalsConfig) -> Asked:
-    """Say how the same would be asked under the configuration in force."""
-    return msgspec.structs.replace(asked, require=required(matter.needs, config), excluded=config.owners.get(asked.sub))
+def breakers(config: ApprovalsConfig) -> tuple[str, ...]:
+    """Give those who may release without a quorum."""
+    return tuple(sorted({person for group in config.break_glass for person in config.groups.get(group, ())}))
+
+
+def asked_now(asked: Asked, matter: Matter, config: ApprovalsConfig, seen: str | None = None) -> Asked:
+    """Say how the same would be asked under the configuration in force, where reviewers see what `seen` names."""
+    return msgspec.structs.replace(
+        asked,
+        require=required(matter.needs, config),
+        excluded=config.owners.get(asked.sub),
+        break_glass=breakers(config),
+        seen=asked.seen if seen is None else seen,
+    )
+
+
+def _tool(ask: Hold) -> str | None:
+    """Name the tool that is called, where it is one alone."""
+    names = {call.name for call in ask.tool_calls}
+    return names.pop() if len(names) == 1 else None
 
 
 def _likeness(ask: Hold) -> str:
     """Name what calls that a reviewer can't tell apart have in common; headers aside, which change from try to try."""
-    seen = [ask.subject.iss, ask.subject.sub, ask.rule.name, ask.view.method, ask.view.url, ask.view.body]
+    seen = [
+        ask.subject.iss,
+        ask.subject.sub,
+        ask.rule.name,
+        ask.view.method,
+        ask.view.url,
+        ask.view.body,
+        ask.tool_calls,
+    ]
     return hashlib.sha256(canonical_json(seen)).hexdigest()[:12]
 
 
@@ -140,6 +188,7 @@ _REFUSALS: Final = {
         Reason.APPROVAL_WITHDRAWN,
         "approval {id} was withdrawn; repeat the call to ask again",
     ),
+    End.GRANTED: (Reason.APPROVAL_USED, "the grant on approval {id} is used up; repeat the call to ask again"),
     End.WAIT_OVER: (
         Reason.PENDING,
         "approval {id} is pending; repeat the same call once it is approved (gatekeeper approvals approve {id})",

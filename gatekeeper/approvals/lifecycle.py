@@ -1,10 +1,11 @@
 """The life of an approval: a table of states, and a value that moves through it.
 
-pending -> approved | denied | expired | withdrawn; approved -> used | lapsed. What the table doesn't list can't
-happen. Expiry is an instant, not an event somebody has to send: `timed` brings an approval up to date first.
+pending -> approved | denied | expired | withdrawn | granted; approved -> used | lapsed. What the table doesn't list
+can't happen. Expiry is an instant, not an event somebody has to send: `timed` brings an approval up to date first.
 """
 
 import enum
+from collections.abc import Iterable
 from typing import Final, NewType, Self, assert_never
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from gatekeeper.config import can_seat
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
 from gatekeeper.journal.entries import RequirementData
-from gatekeeper.journal.statement import Answer
+from gatekeeper.journal.statement import Answer, Scope
 
 ApprovalId = NewType("ApprovalId", str)
 """`apr-` and 10 characters of base32."""
@@ -31,6 +32,7 @@ class State(enum.Enum):
     USED = "used"
     LAPSED = "lapsed"
     WITHDRAWN = "withdrawn"
+    GRANTED = "granted"
 
 
 OPEN: Final = frozenset({State.PENDING, State.APPROVED})
@@ -45,6 +47,7 @@ class Event(enum.Enum):
     TIME_OUT = "time-out"
     USE = "use"
     WITHDRAW = "withdraw"
+    GRANT = "grant"
 
 
 TRANSITIONS: Final = {
@@ -52,6 +55,7 @@ TRANSITIONS: Final = {
     (State.PENDING, Event.DENY): State.DENIED,
     (State.PENDING, Event.TIME_OUT): State.EXPIRED,
     (State.PENDING, Event.WITHDRAW): State.WITHDRAWN,
+    (State.PENDING, Event.GRANT): State.GRANTED,
     (State.APPROVED, Event.USE): State.USED,
     (State.APPROVED, Event.TIME_OUT): State.LAPSED,
 }
@@ -69,6 +73,7 @@ class End(enum.Enum):
     SHUT_DOWN = enum.auto()
     TERMS_CHANGED = enum.auto()
     WITHDRAWN = enum.auto()
+    GRANTED = enum.auto()
 
 
 # What an approval's state means for an exchange that waits for it; None: go on waiting. In APPROVED exactly one
@@ -81,6 +86,7 @@ ENDS: Final = {
     State.USED: End.USED_BY_OTHER,
     State.LAPSED: End.EXPIRED,
     State.WITHDRAWN: End.WITHDRAWN,
+    State.GRANTED: End.GRANTED,
 }
 
 
@@ -91,16 +97,22 @@ class Windows(msgspec.Struct, frozen=True):
     denied: int
 
 
+type Limits = tuple[Instant, int | None, str | None]
+"""Of a grant: until when, how often, for which tool."""
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A reviewer's signed statement, as recorded.
 
     `key` is the hex of the public key's blob, `signed` the time in the statement, `recorded` and `seq` those of the
-    journal's entry.
+    journal's entry, `limits` a grant's.
     """
 
     reviewer: str
     answer: Answer
     reason: str
+    scope: Scope
+    limits: Limits | None = None
     statement: str
     signature: str
     key: str
@@ -112,7 +124,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked, of whom, for whom. Two calls join one approval only if all of it is the same.
 
-    `excluded` are the workload's owners, None where none is known. `seen` is the SHA-256 hex of what reviewers are
+    `excluded` are the workload's owners, None where none is known; `break_glass` may release without a quorum; `tool`
+    is the one tool that is called, None where it is none or several. `seen` is the SHA-256 hex of what reviewers are
     shown; so a stored view that somebody altered is never the view of the call that would be released.
     """
 
@@ -122,6 +135,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     require: tuple[RequirementData, ...]
     excluded: tuple[str, ...] | None
+    break_glass: tuple[str, ...]
+    tool: str | None
     seen: str
 
 
@@ -155,7 +170,19 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
         counted = msgspec.structs.replace(self, decisions=(*self.decisions, decision))
         if decision.answer is Answer.DENY:
             return msgspec.structs.replace(counted.moved(Event.DENY), ended=decision.recorded)
-        return counted.moved(Event.APPROVE) if counted.quorum_met() else counted
+        return counted.moved(Event.APPROVE) if counted.quorum_met() or counted.broken_by() else counted
+
+    def withdrawn(self) -> Self:
+        """Take it back; raises ValueError unless it is pending."""
+        return self.moved(Event.WITHDRAW)
+
+    def granted(self) -> Self:
+        """End it by a grant, which releases what waits for it; raises ValueError unless it is pending."""
+        return self.moved(Event.GRANT)
+
+    def broken_by(self) -> Decision | None:
+        """Give the decision by which somebody broke the glass."""
+        return next((it for it in self.decisions if it.scope is Scope.BREAK_GLASS), None)
 
     def used(self, exchange: ExchangeId, now: Instant) -> Self:
         """Use it up for one exchange; raises ValueError unless it is approved."""
@@ -184,7 +211,7 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
                 return self.ended is not None and now < self.ended + windows.used
             case State.DENIED:
                 return self.ended is not None and now < self.ended + windows.denied
-            case State.EXPIRED | State.LAPSED | State.WITHDRAWN:
+            case State.EXPIRED | State.LAPSED | State.WITHDRAWN | State.GRANTED:
                 return False
             case _:
                 assert_never(self.state)
@@ -195,8 +222,12 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
 
     def quorum_met(self) -> bool:
         """Whether each group of reviewers has approved in number; who is of two groups counts for one of them."""
+        return self.met_by(self.decisions)
+
+    def met_by(self, decisions: Iterable[Decision]) -> bool:
+        """Whether these decisions would meet the quorum."""
         seats = [frozenset(need.reviewers) for need in self.asked.require for _ in range(need.quorum)]
-        return can_seat(seats, self.approvers())
+        return can_seat(seats, {it.reviewer for it in decisions if it.answer is Answer.APPROVE})
 
     def moved(self, event: Event) -> Self:
         """Take one step of the table; raises ValueError for a step that it does not have."""

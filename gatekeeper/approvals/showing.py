@@ -8,7 +8,14 @@ from typing import Final
 from gatekeeper.approvals.history import PastDecision
 from gatekeeper.approvals.hold import Matter
 from gatekeeper.approvals.lifecycle import Approval
-from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionView, PastView, RequirementView
+from gatekeeper.approvals.views import (
+    ApprovalDetail,
+    ApprovalView,
+    DecisionView,
+    PastView,
+    RequirementView,
+    ToolCallView,
+)
 from gatekeeper.exchange import Message
 
 LATEST: Final = 5
@@ -37,7 +44,14 @@ def show_approval(approval: Approval, matter: Matter, origin: str, waiting: int)
         require=tuple(RequirementView(need.reviewers, need.quorum) for need in asked.require),
         excluded=asked.excluded,
         decisions=tuple(
-            DecisionView(reviewer=it.reviewer, verdict=it.answer.value, reason=it.reason, time=it.recorded, seq=it.seq)
+            DecisionView(
+                reviewer=it.reviewer,
+                verdict=it.answer.value,
+                scope=it.scope.value,
+                reason=it.reason,
+                time=it.recorded,
+                seq=it.seq,
+            )
             for it in approval.decisions
         ),
         waiting=waiting,
@@ -46,10 +60,13 @@ def show_approval(approval: Approval, matter: Matter, origin: str, waiting: int)
         request=approval.request,
         origin=origin,
         group=matter.likeness,
+        break_glass=asked.break_glass,
+        of=matter.of,
+        tool=matter.tool,
     )
 
 
-def show_request(approval: ApprovalView, view: Message, past: Sequence[PastDecision]) -> ApprovalDetail:
+def show_request(approval: ApprovalView, matter: Matter, view: Message, past: Sequence[PastDecision]) -> ApprovalDetail:
     """Show an approval with its masked request, and what was decided before, latest first."""
     try:
         encoding, body = "utf-8", view.body.decode()
@@ -60,6 +77,7 @@ def show_request(approval: ApprovalView, view: Message, past: Sequence[PastDecis
         headers=view.headers,
         encoding=encoding,
         body=body,
+        tool_calls=tuple(ToolCallView(call.name, call.arguments) for call in matter.tool_calls),
         before=dict(Counter(one.verdict for one in past)),
         latest=tuple(map(_show_past, past[:LATEST])),
     )

@@ -30,6 +30,8 @@ _PAST: Final = {
     "approval": str, "iss": str, "sub": str, "rule": str, "reviewer": str, "verdict": str, "scope": str,
     "reason": str, "asked": int, "decided": int,
 }  # fmt: skip
+_GRANTS: Final = "grants"
+_COUNTS: Final = {"seq": int, "used": int, "ended": int}
 _BUSY: Final = 5000
 """ms that a desk waits for another one's transaction."""
 
@@ -111,6 +113,26 @@ class Store:
         rows = [(approval,) for approval in approvals]
         await self._run(lambda: self._drop(rows))
 
+    async def begin_grant(self, seq: int, used: int) -> None:
+        """Count a grant's uses from so many on; what is counted already stays where it is more."""
+        query = (
+            f"INSERT INTO {_GRANTS} VALUES (?, ?, 0) ON CONFLICT (seq) DO UPDATE SET used = max(used, excluded.used)"  # noqa: S608 - a constant
+        )
+        await self._run(lambda: self._database.execute(query, [seq, used]))
+
+    async def use_grant(self, seq: int, uses: int | None) -> bool:
+        """Count one more use, durably; false where it is used up or was ended."""
+        query = f"UPDATE {_GRANTS} SET used = used + 1 WHERE seq = ? AND NOT ended AND used < coalesce(?, used + 1)"  # noqa: S608
+        return bool(await self._run(lambda: self._database.execute(query, [seq, uses]).rowcount))
+
+    async def end_grant(self, seq: int) -> None:
+        """Let no desk use a grant any more."""
+        await self._run(lambda: self._database.execute(f"UPDATE {_GRANTS} SET ended = 1 WHERE seq = ?", [seq]))  # noqa: S608
+
+    async def grant_uses(self) -> dict[int, int]:
+        """Give how often each grant was used."""
+        return dict(await self._run(lambda: self._database.execute(f"SELECT seq, used FROM {_GRANTS}").fetchall()))  # noqa: S608
+
     async def remember(self, past: PastDecision) -> None:
         """Keep a decision for `past` and `history`: to be shown, and believed of nobody."""
         row = msgspec.structs.asdict(past)
@@ -169,6 +191,7 @@ class Store:
     def _create(self) -> None:
         self._database.table(_TABLE).create(_COLUMNS, pk="id", not_null=_COLUMNS.keys(), if_not_exists=True)
         self._database.table(_HISTORY).create(_PAST, not_null=_PAST.keys(), if_not_exists=True)
+        self._database.table(_GRANTS).create(_COUNTS, pk="seq", not_null=_COUNTS.keys(), if_not_exists=True)
         self._database.execute("CREATE TABLE IF NOT EXISTS counter (n INTEGER NOT NULL) STRICT")
         self._database.execute("INSERT INTO counter SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM counter)")
 

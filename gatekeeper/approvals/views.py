@@ -18,6 +18,7 @@ class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
 
     reviewer: str
     verdict: str
+    scope: str
     reason: str
     time: int
     seq: int
@@ -53,6 +54,9 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True):
     request: str
     origin: str
     group: str
+    break_glass: tuple[str, ...]
+    of: str
+    tool: str | None
 
 
 class PastView(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,13 @@ class PastView(msgspec.Struct, frozen=True, kw_only=True):
     decided: int
 
 
+class ToolCallView(msgspec.Struct, frozen=True):
+    """A tool that is called, with its arguments (JSON text), masked."""
+
+    name: str
+    arguments: str
+
+
 class ApprovalDetail(msgspec.Struct, frozen=True, kw_only=True):
     """An approval with the masked request. `encoding` of `body` is `utf-8`, or `base64` for what is no text.
 
@@ -76,17 +87,43 @@ class ApprovalDetail(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...]
     encoding: str
     body: str
+    tool_calls: tuple[ToolCallView, ...]
     before: dict[str, int]
     latest: tuple[PastView, ...]
 
 
 class DecisionOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an approval by a decision. `approved` of `quorum` reviewers have approved."""
+    """What became of an approval by a decision: `approved` of `quorum` have approved, `grant` is one it completed."""
 
     approval: str
     state: str
     approved: int
     quorum: int
+    grant: int | None
+
+
+class GrantView(msgspec.Struct, frozen=True, kw_only=True):
+    """A grant: `grant` is the number of its entry, `leaf` the hash of that, which ends it when it is signed.
+
+    `tool` and `uses` are None where it is not limited.
+    """
+
+    grant: int
+    state: str
+    subject: str
+    issuer: str
+    rule: str
+    tool: str | None
+    until: int
+    uses: int | None
+    used: int
+    reviewer: str
+    reason: str
+    given: int
+    approval: str
+    digest: str
+    leaf: str
+    origin: str
 
 
 class FiguresView(msgspec.Struct, frozen=True, kw_only=True):

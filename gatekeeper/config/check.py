@@ -169,6 +169,9 @@ def _approvals(config: Config) -> Iterator[Problem]:
     for key, value in (("max_pending", approvals.max_pending), ("max_per_minute", approvals.max_per_minute)):
         if value < 1:
             yield f"approvals.{key}", f"{value} would hold nothing; take a number from 1 up"
+    for number, group in enumerate(approvals.break_glass):
+        if group not in approvals.groups:
+            yield f"approvals.break_glass[{number}]", f"{group!r} is no group of [approvals.groups]"
 
 
 def _is_address(host: str) -> bool:

@@ -337,6 +337,8 @@ class ApprovalsConfig(Section, frozen=True, kw_only=True):
     revoked: str = ""
     used_window: Seconds = Seconds(120)
     denied_window: Seconds = Seconds(3600)
+    max_grant: Seconds = Seconds(86400)
+    break_glass: tuple[str, ...] = ()
     max_pending: int = 1000
     max_per_minute: int = 1000
     groups: dict[str, tuple[str, ...]] = {}

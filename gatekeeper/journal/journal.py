@@ -14,20 +14,20 @@ from typing import Any, Final, Self
 
 import msgspec
 
-from gatekeeper.exchange import Clock, DigestKey, ExchangeId, Instant, Receipt, SessionId, now
+from gatekeeper.exchange import Clock, DigestKey, Instant, Receipt, SessionId, now
 from gatekeeper.journal.draft import Draft, JournalDown
 from gatekeeper.journal.edge import write_edge
-from gatekeeper.journal.entries import ConfigData, EraseData, ReleaseData, SealData
+from gatekeeper.journal.entries import ConfigData, EraseData, SealData
 from gatekeeper.journal.files import append_file, replace_file
 from gatekeeper.journal.group import Grown
 from gatekeeper.journal.index import forget
 from gatekeeper.journal.intake import Intake, Waiting
 from gatekeeper.journal.keys import create_signing_key, load_signing_key
-from gatekeeper.journal.leaf import decode_leaf
 from gatekeeper.journal.note import verification_key
 from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.sealing import Following, OpenState, Seam, begin_segment, put_key_in_force, segment_drafts
 from gatekeeper.journal.segments import Segments
+from gatekeeper.journal.standing import Standing, read_standing
 from gatekeeper.journal.start import Opened, open_files
 from gatekeeper.journal.tally import Tally
 
@@ -156,17 +156,11 @@ class Journal:
             self._intake.poke()
         return future
 
-    def released_since(self, time: Instant) -> dict[str, ExchangeId]:
-        """Give the approvals that were released from `time` on, and the exchange that each was released to."""
+    def standing_since(self, time: Instant) -> Standing:
+        """Give what was released and granted from `time` on."""
         with contextlib.closing(Segments.open(self._files.folder)) as segments:
-            entries = map(decode_leaf, segments.of_kind(ReleaseData.kind, segments.first_since(time)))
-            return {
-                entry.data.approval: entry.exchange
-                for entry in entries
-                if isinstance(entry.data, ReleaseData)
-                and isinstance(entry.data.approval, str)
-                and entry.exchange is not None
-            }
+            first = segments.first_since(time)
+            return read_standing(lambda kind: segments.of_kind(kind, first))
 
     async def close(self) -> None:
         """Write what is queued, then `close` and its checkpoint; anchor it and let the folder go.

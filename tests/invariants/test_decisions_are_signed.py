@@ -35,9 +35,11 @@ from gatekeeper.config import Seconds
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Message
 from gatekeeper.exchange import now as system_clock
 from gatekeeper.journal.entries import DecisionData, RefusedData, ReleaseData
+from gatekeeper.journal.standing import Standing
 from gatekeeper.journal.statement import Answer, Scope
 
 HOUR = 3600 * 1_000_000
+SOON = Instant(system_clock() + HOUR)
 BRIEF = a_rule(wait=Seconds(0.01))
 
 type Keys = dict[str, SigningKey]
@@ -96,8 +98,15 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "another digest": (signed(digest=Digest("e" * 64)), "digest is not that"),
     "another request": (signed(request="e" * 64), "request is not that"),
     "another gateway": (signed(origin="other.test/journal"), "origin is not that"),
-    "a wider scope": (signed(scope=Scope.GRANT), "not supported"),
-    "break glass": (signed(scope=Scope.BREAK_GLASS), "not supported"),
+    "a grant without an end": (signed(scope=Scope.GRANT), "until a time"),
+    "a grant that denies": (signed(scope=Scope.GRANT, answer=Answer.DENY, until=SOON), "until a time"),
+    "a grant from the past": (signed(scope=Scope.GRANT, until=Instant(1)), "ends after it was signed"),
+    "a grant for ever": (signed(scope=Scope.GRANT, until=Instant(2**52)), "max_grant"),
+    "a grant of no uses": (signed(scope=Scope.GRANT, until=SOON, uses=0), "no uses"),
+    "a grant for a tool that is not called": (signed(scope=Scope.GRANT, until=SOON, tool="rm"), "not about the tool"),
+    "a reviewer who breaks the glass": (signed(scope=Scope.BREAK_GLASS, reason="fire"), "break the glass"),
+    "glass broken for no reason": (signed(scope=Scope.BREAK_GLASS), "give a reason"),
+    "glass broken to deny": (signed(scope=Scope.BREAK_GLASS, answer=Answer.DENY, reason="x"), "give a reason"),
     "a tool in scope once": (signed(tool="rm"), "no meaning"),
     "uses in scope once": (signed(uses=5), "no meaning"),
     "an end in scope once": (signed(until=Instant(2**50)), "no meaning"),
@@ -284,6 +293,7 @@ def _with_made_up_decision(row: Row) -> None:
                 "reviewer": ALICE,
                 "answer": "approve",
                 "reason": "",
+                "scope": "once",
                 "statement": "{}",
                 "signature": "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n",
                 "key": "00",
@@ -445,7 +455,7 @@ def test_a_database_that_was_set_back_releases_nothing_twice(station: Station, k
         return station.path.read_bytes()
 
     async def again(number: int, used: dict[str, ExchangeId]) -> None:
-        desk = await station.open(used)
+        desk = await station.open(Standing(used))
         await desk.hold(a_hold(number, rule=BRIEF), asyncio.Event())
         await desk.close()
 
@@ -503,4 +513,4 @@ def _alter(path: Path, change: Callable[[Row], None]) -> None:
 
 
 def _revoke_all(desk: Desk) -> None:
-    desk._proof._verifier._signers.write_text("")  # type: ignore[attr-defined]
+    desk._cases.proof._verifier._signers.write_text("")  # type: ignore[attr-defined]

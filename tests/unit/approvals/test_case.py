@@ -14,7 +14,9 @@ from gatekeeper.exchange import Digest, ExchangeId, Instant
 
 NOW, EXPIRES = Instant(1), Instant(2)
 MATTER: Matter = matter_of(a_hold())
-ASKED = Asked(digest=Digest("d"), iss="i", sub="s", rule="r", require=(), excluded=None, seen="v")
+ASKED = Asked(
+    digest=Digest("d"), iss="i", sub="s", rule="r", require=(), excluded=None, break_glass=(), tool=None, seen="v"
+)
 APPROVAL = Approval(id=ApprovalId("apr-aaaaaaaaaa"), asked=ASKED, request="f", created=NOW, expires=EXPIRES)
 
 
@@ -45,6 +47,7 @@ def woken(state: State, prepare: Callable[[list[Waiter]], None] = list) -> tuple
         (State.USED, None, End.USED_BY_OTHER),
         (State.LAPSED, None, End.EXPIRED),
         (State.WITHDRAWN, None, End.WITHDRAWN),
+        (State.GRANTED, None, End.GRANTED),
     ],
 )
 def test_each_state_chooses_or_wakes_whom_it_concerns(state: State, chosen: int | None, end: End | None) -> None:

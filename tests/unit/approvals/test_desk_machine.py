@@ -18,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reviewing import ALICE, BOB, CAROL, LARGE, ORIGIN, Recording, a_hold, a_rule, config_for, statement_on
 
 from gatekeeper.approvals import ApprovalView, DecisionRefused, Desk, Refused, Released
+from gatekeeper.approvals.cases import Cases
 from gatekeeper.approvals.ledger import Ledger
 from gatekeeper.approvals.proof import Proof
 from gatekeeper.approvals.store import Store
@@ -25,6 +26,7 @@ from gatekeeper.config import Seconds
 from gatekeeper.exchange import ExchangeId, Instant
 from gatekeeper.journal.draft import JournalDown
 from gatekeeper.journal.entries import AbandonData, DecisionData, DenyData, ExpireData, HoldData, ReleaseData
+from gatekeeper.journal.standing import Standing
 from gatekeeper.journal.statement import Answer, parse_statement
 
 BEGIN: Final = 1_800_000_000
@@ -89,7 +91,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def look_at_what_the_other_worker_did(self, worker: int) -> None:
-        self._do(self.desks[worker]._catch_up({}))
+        self._do(self.desks[worker]._cases.catch_up({}))
         self._nobody_waits_for_what_is_settled(worker)
 
     @rule(
@@ -232,12 +234,11 @@ class DeskMachine(RuleBasedStateMachine):
             for draft in self.recording.drafts
             if isinstance(draft.data, ReleaseData) and draft.exchange is not None
         }
-        proof = Proof(good_by_name, ORIGIN)
-        self.desks = [
-            Desk(Store(self.path), Ledger(self.recording, self.clock), proof, self.config, LARGE) for _ in range(2)
-        ]
+        proof = Proof(good_by_name, ORIGIN, self.config.max_grant)
+        ledgers = [Ledger(self.recording, self.clock) for _ in range(2)]
+        self.desks = [Desk(Cases(Store(self.path), ledger, proof, self.config), LARGE) for ledger in ledgers]
         for desk in self.desks:
-            await desk.load(used)
+            await desk.load(Standing(used))
             desk._shared = True  # what the other did is looked for when a step says so
 
     def _views(self) -> list[ApprovalView]:

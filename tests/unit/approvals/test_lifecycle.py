@@ -21,7 +21,7 @@ from gatekeeper.approvals.lifecycle import (
 )
 from gatekeeper.exchange import Digest, ExchangeId, Instant, Seq
 from gatekeeper.journal.entries import RequirementData
-from gatekeeper.journal.statement import Answer
+from gatekeeper.journal.statement import Answer, Scope
 
 EXPECTED = {
     State.PENDING: {
@@ -29,6 +29,7 @@ EXPECTED = {
         Event.DENY: State.DENIED,
         Event.TIME_OUT: State.EXPIRED,
         Event.WITHDRAW: State.WITHDRAWN,
+        Event.GRANT: State.GRANTED,
     },
     State.APPROVED: {Event.USE: State.USED, Event.TIME_OUT: State.LAPSED},
     State.DENIED: {},
@@ -36,6 +37,7 @@ EXPECTED = {
     State.USED: {},
     State.LAPSED: {},
     State.WITHDRAWN: {},
+    State.GRANTED: {},
 }
 CREATED, EXPIRES = Instant(1_000), Instant(2_000)
 TIMEOUT = EXPIRES - CREATED
@@ -52,6 +54,8 @@ def an_approval(quorum: int = 1, state: State = State.PENDING) -> Approval:
         rule="r",
         require=(RequirementData(REVIEWERS, quorum),),
         excluded=None,
+        break_glass=("z",),
+        tool=None,
         seen="v",
     )
     return Approval(
@@ -59,11 +63,14 @@ def an_approval(quorum: int = 1, state: State = State.PENDING) -> Approval:
     )
 
 
-def a_decision(reviewer: str = "a", answer: Answer = Answer.APPROVE, signed: int = CREATED) -> Decision:
+def a_decision(
+    reviewer: str = "a", answer: Answer = Answer.APPROVE, signed: int = CREATED, scope: Scope = Scope.ONCE
+) -> Decision:
     return Decision(
         reviewer=reviewer,
         answer=answer,
         reason="",
+        scope=scope,
         statement="",
         signature="",
         key=reviewer,
@@ -167,7 +174,7 @@ def test_a_call_that_asks_something_else_does_not_join(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("state", "window"), [(State.USED, WINDOWS.used), (State.DENIED, WINDOWS.denied), *((s, 0) for s in (
-        State.EXPIRED, State.LAPSED, State.WITHDRAWN))],
+        State.EXPIRED, State.LAPSED, State.WITHDRAWN, State.GRANTED))],
 )  # fmt: skip
 def test_what_is_over_answers_the_same_call_for_its_window_and_then_no_more(state: State, window: int) -> None:
     ended = Instant(EXPIRES + 50)  # the windows run from the end, whatever was left of the approval's own time
@@ -187,3 +194,11 @@ def test_who_is_of_two_groups_counts_for_one_of_them() -> None:
     assert approval.state is State.PENDING
     assert approval.decided(a_decision("b")).state is State.APPROVED
     assert approval.decided(a_decision("c")).state is State.APPROVED
+
+
+def test_one_who_breaks_the_glass_needs_no_quorum_and_stands_alone() -> None:
+    approval = an_approval(quorum=2).decided(a_decision("a"))
+    broken = approval.decided(a_decision("z", scope=Scope.BREAK_GLASS))
+    assert broken.state is State.APPROVED
+    assert broken.broken_by() == a_decision("z", scope=Scope.BREAK_GLASS)
+    assert approval.broken_by() is None

@@ -101,7 +101,7 @@ def test_an_approval_is_listed_shown_and_decided_on(station: Station, key: Signi
         )
         assert (answer.status_code, answer.json()) == (
             200,
-            {"approval": listed["id"], "state": "used", "approved": 1, "quorum": 1},
+            {"approval": listed["id"], "state": "used", "approved": 1, "quorum": 1, "grant": None},
         )
         await second
 
