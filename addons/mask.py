@@ -51,6 +51,8 @@ class Mask:
         decoding = _decoding(response)
         if response.status_code != 200 or decoding is None or flow.request.http_version == "HTTP/1.0":  # noqa: PLR2004
             return
+        if self.parts.policy.gates_answer(exchange):
+            return  # what has been streamed can't be withheld: the answer is read whole, judged, then sent
         asked = dialect is DialectName.GEMINI and exchange.summary is not None and exchange.summary.stream
         book, unread = passage_of(flow).book, self.parts.policy.passes_unread(exchange)
         scoped = masker_of(self.parts, exchange)

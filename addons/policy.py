@@ -3,7 +3,7 @@
 from mitmproxy import flowfilter
 from mitmproxy.http import HTTPFlow
 
-from addons.guard import on_request
+from addons.guard import on_request, on_response
 from addons.parts import Parts
 from addons.state import passage_of
 from gatekeeper.config import ConfigError
@@ -22,9 +22,17 @@ class PolicyDecision:
     @on_request
     def request(self, flow: HTTPFlow, exchange: Exchange) -> None:
         matched = frozenset(rule for rule, matches in self.filters if matches(flow))
-        passage_of(flow).matched = matched
+        passage_of(flow).matched = exchange.matched = matched
         exchange.verdict = self.parts.policy.decide(exchange, Side.REQUEST, matched, self.parts.clock())
         exchange.advance(Phase.JUDGED)
+
+    @on_response
+    def response(self, flow: HTTPFlow, exchange: Exchange) -> None:
+        """Judge an answer that came whole; a stream is judged while it flows."""
+        if passage_of(flow).answer is not None:
+            exchange.answer_verdict = self.parts.policy.decide(
+                exchange, Side.ANSWER, exchange.matched, self.parts.clock()
+            )
 
 
 def compile_filter(rule: RuleName, expression: str) -> flowfilter.TFilter:

@@ -30,7 +30,15 @@ CHUNK_LIMIT: Final = 1 << 18
 """Bytes after which a chunk entry is written although its time has not come."""
 
 
-_FAULTS: Final = {UnreadableBody: Reason.ANSWER_UNREADABLE, BodyTooLarge: Reason.ANSWER_TOO_LARGE}
+class ToolCallRefused(Exception):
+    """A streamed answer calls a tool that must not be called without a decision."""
+
+
+_FAULTS: Final = {
+    UnreadableBody: Reason.ANSWER_UNREADABLE,
+    BodyTooLarge: Reason.ANSWER_TOO_LARGE,
+    ToolCallRefused: Reason.DENIED_BY_RULE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class AnswerStream:
             pieces = self.masker.feed(self.incoming.feed(data)) if data else self._rest()
             for payload in self.masker.take_events():
                 self.reader.feed(payload)
+            self._judge()
             self._keep(self.masker.take_recorded())
             if not data:
                 self._end()
@@ -113,6 +122,13 @@ class AnswerStream:
             self._timer.cancel()
             self._timer = None
         self._flush()
+
+    def _judge(self) -> None:
+        """Cut off a stream in which a tool is called that was not offered, and that a rule holds or denies."""
+        calls = self.reader.tool_calls
+        if calls and self.parts.policy.judge_tools(self.exchange, calls) is not None:
+            msg = "a tool call that a rule holds or denies"
+            raise ToolCallRefused(msg)
 
     def _keep(self, recorded: bytes) -> None:
         if not recorded:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import click
 import msgspec
 
-from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome
+from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, FiguresView, GrantView
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.visible import visible
 from gatekeeper.gateway.lock_views import LockAsked, LockDone, LockView
@@ -102,6 +102,23 @@ class AdminClient:
         """Take a lock off."""
         asked = LockAsked(kind=kind, value=value, issuer=issuer, reason=reason)
         return self._ask("POST", "/v1/unlocks", LockDone, asked)
+
+    def withdraw(self, name: str, why: str) -> ApprovalView:
+        """Take an approval back."""
+        return self._ask("POST", f"/v1/approvals/{quote(name, safe='')}/withdrawal", ApprovalView, {"why": why})
+
+    def grants(self) -> tuple[GrantView, ...]:
+        """List the grants in force."""
+        return self._ask("GET", "/v1/grants", tuple[GrantView, ...])
+
+    def revoke(self, grant: int, statement: bytes, signature: str) -> GrantView:
+        """Send a signed statement that ends a grant."""
+        sent = {"statement": statement.decode(), "signature": signature}
+        return self._ask("POST", f"/v1/grants/{grant}/revocation", GrantView, sent)
+
+    def figures(self) -> tuple[FiguresView, ...]:
+        """Ask how reviewers have decided."""
+        return self._ask("GET", "/v1/reviewers", tuple[FiguresView, ...])
 
     def _ask[T](self, method: str, path: str, kind: type[T], sent: object = None) -> T:
         answer = self._send(method, path, sent)

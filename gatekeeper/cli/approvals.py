@@ -1,46 +1,71 @@
 """`gatekeeper approvals`: see what waits for reviewers, and decide on it with a signature of one's own."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from gatekeeper.cli.options import config_option, json_option, load_settings
 from gatekeeper.cli.output import print_json, print_pairs, print_table
-from gatekeeper.cli.times import MICROSECONDS, show_instant
-from gatekeeper.cli.visible import visible, visible_body
+from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
-    from gatekeeper.approvals import ApprovalDetail, ApprovalView
+    from gatekeeper.approvals import ApprovalView
     from gatekeeper.cli.admin_client import AdminClient
-    from gatekeeper.cli.signing import Signer
-    from gatekeeper.journal.statement import Answer, Statement
+    from gatekeeper.cli.deciding import Choice
 
 OPEN: Final = frozenset({"pending", "approved"})
 _SOCKET: Final = "gatekeeper.socket"
-_RESULTS: Final = {
-    "pending": "{id}: recorded; {approved} of {quorum} reviewers have approved.",
-    "approved": "{id}: approved; nobody waits now, and the same call will be released when it is repeated.",
-    "used": "{id}: approved; the call that waited is released.",
-    "denied": "{id}: denied.",
-    "expired": "{id}: too late, it has run out.",
-    "lapsed": "{id}: too late, it has run out.",
-}
+
+
+def _remember_socket(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.meta[_SOCKET] = value
+
+
+def socket_option[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Add `--socket`."""
+    option = click.option(
+        "--socket",
+        metavar="PATH",
+        envvar="GATEKEEPER_SOCKET",
+        type=click.Path(path_type=Path),
+        expose_value=False,
+        callback=_remember_socket,
+        help="The gateway's admin socket.  [default: admin.listen of the configuration]",
+    )
+    return option(command)
+
+
+def key_options[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Add what says who signs, and why."""
+    for option in (
+        click.option("--reason", default="", metavar="TEXT", help="Why; signed and recorded, so no personal data."),
+        click.option("--as", "reviewer", metavar="NAME", help="Your name in allowed_signers.  [default: comment]"),
+        click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Your SSH key.  [default: agent]"),
+    ):
+        command = option(command)
+    return command
+
+
+def grant_options[**P, R](command: Callable[P, R]) -> Callable[P, R]:
+    """Add what makes more, or less, of an approval."""
+    for option in (
+        click.option("--break-glass", is_flag=True, help="Release it alone, where you may; needs --reason."),
+        click.option("--same-tool", is_flag=True, help="With --for: only calls of the same tool."),
+        click.option("--uses", type=click.IntRange(1), metavar="N", help="With --for: so many calls, this one too."),
+        click.option("--for", "lasting", metavar="1h", help="Grant: later calls of this workload under this rule too."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 @config_option
-@click.option(
-    "--socket",
-    metavar="PATH",
-    envvar="GATEKEEPER_SOCKET",
-    type=click.Path(path_type=Path),
-    help="The gateway's admin socket.  [default: admin.listen of the configuration]",
-)
-@click.pass_context
-def approvals(ctx: click.Context, socket: Path | None) -> None:
+@socket_option
+def approvals() -> None:
     """Decide on held calls."""
-    ctx.meta[_SOCKET] = socket
 
 
 @approvals.command("list")
@@ -49,7 +74,7 @@ def approvals(ctx: click.Context, socket: Path | None) -> None:
 @json_option
 def list_approvals(every: bool, as_json: bool) -> None:  # noqa: FBT001 - flags of the command line
     """List the approvals that are pending, or approved and not used yet."""
-    with _client() as client:
+    with admin_client() as client:
         found = [view for view in client.approvals() if every or view.state in OPEN]
     if as_json:
         print_json(found)
@@ -57,190 +82,202 @@ def list_approvals(every: bool, as_json: bool) -> None:  # noqa: FBT001 - flags 
         click.echo("Nothing waits for a decision.")
     else:
         columns = ("ID", "STATE", "SUBJECT", "CALL", "RULE", "FOUND", "EXPIRES")
-        print_table(columns, [_row(view) for view in found])
+        print_table(columns, [_row(view, found) for view in found])
 
 
 @approvals.command()
 @config_option
 @click.argument("id_", metavar="ID")
+@click.option("--raw", is_flag=True, help="The whole body, laid out, instead of the last messages.")
 @json_option
-def show(id_: str, as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
+def show(id_: str, raw: bool, as_json: bool) -> None:  # noqa: FBT001 - flags of the command line
     """Show one approval and its request, masked. ID may be cut where it is unique."""
-    with _client() as client:
+    from gatekeeper.cli.reviewing import call_lines, facts, history
+
+    with admin_client() as client:
         detail = client.approval(id_)
     if as_json:
         print_json(detail)
         return
-    print_pairs(_facts(detail.approval) | {"headers": _headers(detail)})
-    click.echo()
-    text = visible_body(detail.body) if detail.encoding == "utf-8" else [f"(no text, base64) {detail.body}"]
-    click.echo("\n".join(text) if detail.body else "(no body)")
+    headers = "; ".join(f"{visible(name)}: {visible(value)}" for name, value in detail.headers) or "-"
+    print_pairs(facts(detail.approval) | {"headers": headers})
+    click.echo("\n".join(["", *history(detail), "", *call_lines(detail, raw=raw)]))
+
+
+@approvals.command()
+@config_option
+@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@key_options
+@grant_options
+@click.option("--alike", is_flag=True, help="Also all that wait and look the same: one question, a signature for each.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--statement", type=click.Path(path_type=Path), metavar="FILE", help="A statement signed elsewhere, and")
+@click.option("--signature", type=click.Path(path_type=Path), metavar="FILE", help="its signature (SSHSIG, armored).")
+def approve(**options: Any) -> None:
+    """Release one call, or several, by a statement signed with your SSH key."""
+    _decide("approve", options)
+
+
+@approvals.command()
+@config_option
+@click.argument("ids", metavar="ID…", nargs=-1, required=True)
+@key_options
+@click.option("--alike", is_flag=True, help="Also all that wait and look the same: one question, a signature for each.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--statement", type=click.Path(path_type=Path), metavar="FILE", help="A statement signed elsewhere, and")
+@click.option("--signature", type=click.Path(path_type=Path), metavar="FILE", help="its signature (SSHSIG, armored).")
+def deny(**options: Any) -> None:
+    """Refuse one call, or several, by a statement signed with your SSH key."""
+    _decide("deny", options)
 
 
 @approvals.command()
 @config_option
 @click.argument("id_", metavar="ID")
-@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Your SSH key.  [default: ssh-agent's]")
-@click.option("--as", "reviewer", metavar="NAME", help="Your name in allowed_signers.  [default: the key's comment]")
-@click.option("--reason", default="", metavar="TEXT", help="Why; it is signed and recorded, so without personal data.")
-def approve(id_: str, key: Path | None, reviewer: str | None, reason: str) -> None:
-    """Release one call, by a statement signed with your SSH key."""
-    _decide(id_, key, reviewer, reason, "approve")
+@click.option("--as", "reviewer", metavar="NAME", required=True, help="Your name in allowed_signers.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; signed and recorded, so no personal data.")
+@click.option("--deny", "denied", is_flag=True, help="State a denial.")
+@grant_options
+def statement(id_: str, reviewer: str, reason: str, denied: bool, **more: Any) -> None:  # noqa: FBT001 - a flag
+    """Print the statement to sign elsewhere, without a line end: ssh-keygen -Y sign -n gatekeeper-approval."""
+    from gatekeeper.cli.deciding import refuse_sensitive, statement_for, to_decide
+    from gatekeeper.journal.statement import statement_bytes
+
+    refuse_sensitive(reason)
+    with admin_client() as client:
+        (view,) = to_decide(client, [id_], alike=False)
+    choice = _choice("deny" if denied else "approve", reason, **more)
+    click.echo(statement_bytes(statement_for(view, reviewer, choice)), nl=False)
 
 
 @approvals.command()
 @config_option
 @click.argument("id_", metavar="ID")
-@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Your SSH key.  [default: ssh-agent's]")
-@click.option("--as", "reviewer", metavar="NAME", help="Your name in allowed_signers.  [default: the key's comment]")
-@click.option("--reason", default="", metavar="TEXT", help="Why; it is signed and recorded, so without personal data.")
-def deny(id_: str, key: Path | None, reviewer: str | None, reason: str) -> None:
-    """Refuse one call, by a statement signed with your SSH key."""
-    _decide(id_, key, reviewer, reason, "deny")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is recorded, so without personal data.")
+def withdraw(id_: str, reason: str) -> None:
+    """Take back what nobody is to decide on any more; the same call, repeated, asks anew."""
+    with admin_client() as client:
+        view = client.withdraw(id_, reason)
+    click.echo(f"{visible(view.id)}: withdrawn.")
 
 
-def _client() -> "AdminClient":
+@approvals.command()
+@config_option
+@json_option
+def figures(as_json: bool) -> None:  # noqa: FBT001 - a flag of the command line
+    """Show how fast and how uniformly each reviewer has decided, in the last 90 days."""
+    with admin_client() as client:
+        counted = client.figures()
+    if as_json:
+        print_json(counted)
+        return
+    columns = ("REVIEWER", "DECISIONS", "APPROVED", "DENIED", "MEDIAN", "UNDER 5 S", "LONGEST ROW", "NO REASON")
+    print_table(
+        columns,
+        [
+            (
+                visible(it.reviewer), str(it.decisions), str(it.approved), str(it.denied),
+                f"{it.median / 1_000_000:.0f} s", str(it.hasty), str(it.streak), str(it.silent),
+            )
+            for it in counted
+        ],
+    )  # fmt: skip
+
+
+@approvals.command()
+@config_option
+@key_options
+@click.option("--rule", default="", metavar="NAME", help="Only what this rule holds.")
+@click.option("--group", "person", default="", metavar="NAME", help="Only what this reviewer may decide on.")
+def watch(key: Path | None, reviewer: str | None, reason: str, rule: str, person: str) -> None:
+    """Decide on what waits as it comes, on the whole screen."""
+    from gatekeeper.cli.watch import Watch
+
+    with admin_client() as client:
+        Watch(client, key, reviewer, reason, rule, person).run()
+
+
+def admin_client() -> "AdminClient":
+    """Give the client of the gateway that options, variables or the configuration name."""
     from gatekeeper.cli.admin_client import AdminClient
 
-    socket: Path | None = click.get_current_context().meta[_SOCKET]
+    socket: Path | None = click.get_current_context().meta.get(_SOCKET)
     return AdminClient(load_settings().admin_socket if socket is None else socket)
 
 
-def _decide(name: str, key: Path | None, reviewer: str | None, reason: str, verdict: str) -> None:
-    from gatekeeper.cli.admin_client import SaidNo
-    from gatekeeper.cli.signing import from_agent, from_file
-    from gatekeeper.journal.statement import Answer, statement_bytes
+def _choice(
+    verdict: str,
+    reason: str,
+    lasting: str | None = None,
+    uses: int | None = None,
+    same_tool: bool = False,  # noqa: FBT001, FBT002 - flags of the command line
+    break_glass: bool = False,  # noqa: FBT001, FBT002
+) -> "Choice":
+    from gatekeeper.cli.deciding import Choice
+    from gatekeeper.config import Seconds
 
-    _refuse_sensitive(reason)
-    with _client() as client:
-        view = client.approval(name).approval
-        if view.state != "pending":
-            msg = f"{view.id} is {view.state}: there is nothing left to decide"
-            raise SaidNo(msg)
-        reviewers = sorted({person for need in view.require for person in need.reviewers})
-        signer = from_file(key) if key else from_agent([reviewer] if reviewer else reviewers)
-        statement = _statement(view, _principal(signer, reviewer, reviewers), reason, Answer(verdict))
-        _announce(view, statement)
-        data = statement_bytes(statement)
-        outcome = client.decide(view.id, data, signer.sign(data))
-    click.echo(_RESULTS[outcome.state].format(id=outcome.approval, approved=outcome.approved, quorum=outcome.quorum))
+    seconds = None if lasting is None else Seconds.parse(lasting)
+    return Choice(verdict, reason, seconds, uses, same_tool, break_glass)
 
 
-def _refuse_sensitive(reason: str) -> None:
-    """Refuse what would stand in the journal for ever, before it is signed; the gateway looks again."""
-    if not reason:
+def _decide(verdict: str, options: dict[str, Any]) -> None:
+    """Decide as `approve` and `deny` were told to."""
+    ids, statement, signature = (options.pop(name) for name in ("ids", "statement", "signature"))
+    key, reviewer, reason, alike, yes = (options.pop(name) for name in ("key", "reviewer", "reason", "alike", "yes"))
+    from gatekeeper.cli import deciding
+    from gatekeeper.journal.statement import statement_bytes
+
+    if statement is not None or signature is not None:
+        _send_signed(verdict, ids, statement, signature)
         return
-    from gatekeeper.cli.problem import Problem
-    from gatekeeper.config import MaskingConfig
-    from gatekeeper.masking import Masker, mask_text
+    deciding.refuse_sensitive(reason)
+    choice = _choice(verdict, reason, **options)
+    _ = choice.scope
+    with admin_client() as client:
+        views = deciding.to_decide(client, ids, alike=alike)
+        signer, principal = deciding.signer_for(key, reviewer, deciding.people_of(views[0], choice))
+        stated = [deciding.statement_for(view, principal, choice) for view in views]
+        for view, one in zip(views, stated, strict=True):
+            deciding.announce(view, one)
+        deciding.confirm(len(stated), yes=yes)
+        for one in stated:
+            data = statement_bytes(one)
+            deciding.tell(client.decide(one.approval, data, signer.sign(data)))
 
-    if mask_text(Masker(MaskingConfig(), bytes(32)), reason) != reason:
-        msg = "--reason holds personal data or a secret, and it would be recorded for good; say it without"
-        raise Problem(msg)
 
-
-def _principal(signer: "Signer", named: str | None, reviewers: list[str]) -> str:
+def _send_signed(verdict: str, ids: tuple[str, ...], statement: Path | None, signature: Path | None) -> None:
+    """Send what was signed elsewhere; the gateway checks it as any other."""
     from gatekeeper.cli.admin_client import SaidNo
+    from gatekeeper.cli.deciding import tell
     from gatekeeper.cli.problem import Problem
+    from gatekeeper.journal.statement import DecisionRefused, parse_statement
 
-    principal = named or signer.comment
-    if not principal:
-        msg = "the key has no comment that says who you are; give your name in allowed_signers with --as NAME"
+    if statement is None or signature is None:
+        msg = "--statement and --signature go together"
         raise Problem(msg)
-    if principal not in reviewers:
-        msg = f"{visible(principal)} is no reviewer of this approval; one of {', '.join(map(visible, reviewers))} is"
-        raise SaidNo(msg if named else f"{msg} (--as NAME says which you are)")
-    return principal
+    data = statement.read_bytes()
+    try:
+        stated = parse_statement(data)
+    except DecisionRefused as error:
+        raise SaidNo(str(error)) from error
+    if stated.verdict.value != verdict or ids != (stated.approval,):
+        msg = f"{statement}: says {stated.verdict.value} {visible(stated.approval)}, not {verdict} {' '.join(ids)}"
+        raise SaidNo(msg)
+    with admin_client() as client:
+        tell(client.decide(stated.approval, data, signature.read_text(encoding="ascii", errors="replace")))
 
 
-def _statement(view: "ApprovalView", reviewer: str, reason: str, answer: "Answer") -> "Statement":
-    from gatekeeper.exchange import Digest, now
-    from gatekeeper.journal.statement import Scope, Statement
+def _row(view: "ApprovalView", among: "list[ApprovalView]") -> tuple[str, ...]:
+    from gatekeeper.cli.reviewing import LOUD, call_of, found, remaining
 
-    return Statement(
-        approval=view.id,
-        digest=Digest(view.digest),
-        origin=view.origin,
-        reason=reason,
-        request=view.request,
-        reviewer=reviewer,
-        scope=Scope.ONCE,
-        time=now(),
-        v=1,
-        verdict=answer,
-    )
-
-
-def _announce(view: "ApprovalView", statement: "Statement") -> None:
-    """Say what is about to be signed."""
-    click.echo(f"You sign: {statement.verdict.value} this call, once.")
-    call = f"{visible(view.method)} {visible(view.url)}"
-    print_pairs(
-        {
-            "approval": visible(view.id),
-            "call": call,
-            "subject": visible(view.subject),
-            "rule": visible(view.rule),
-            "found": _found(view),
-            "reviewer": visible(statement.reviewer),
-            "reason": visible(statement.reason) or "none given",
-            "digest": visible(view.digest),
-            "recorded": visible(view.request),
-        }
-    )
-
-
-def _row(view: "ApprovalView") -> tuple[str, ...]:
-    call = f"{visible(view.method)} {visible(view.url)}"
+    alike = sum(other.group == view.group and other.state == view.state for other in among)
+    loud = LOUD if any(one.scope == "break-glass" for one in view.decisions) else ""
     return (
         visible(view.id),
-        visible(view.state),
+        f"{loud}{visible(view.state)}",
         visible(view.subject),
-        call,
+        f"{call_of(view)}{f' ({alike} alike)' if alike > 1 else ''}",
         visible(view.rule),
-        _found(view),
-        _remaining(view),
+        found(view),
+        remaining(view),
     )
-
-
-def _facts(view: "ApprovalView") -> dict[str, str]:
-    reviewers = [f"{need.quorum} of {', '.join(map(visible, need.reviewers))}" for need in view.require]
-    owners = "not known" if view.excluded is None else ", ".join(map(visible, view.excluded)) or "none"
-    decisions = [
-        f"{one.verdict} by {visible(one.reviewer)} at {show_instant(one.time)} {visible(one.reason)}".rstrip()
-        for one in view.decisions
-    ]
-    return {
-        "approval": f"{visible(view.id)}  {visible(view.state)}",
-        "call": f"{visible(view.method)} {visible(view.url)}",
-        "subject": f"{visible(view.subject)} of {visible(view.issuer)}",
-        "workflow": visible(view.workflow or "-"),
-        "groups": ", ".join(map(visible, view.groups)) or "-",
-        "model": visible(" ".join(filter(None, (view.dialect, view.model)))),
-        "rule": visible(view.rule),
-        "because": "; ".join(map(visible, view.reasons)) or "-",
-        "found": _found(view),
-        "reviewers": "; ".join(reviewers),
-        "owners": owners,
-        "decisions": "; ".join(decisions) or "none",
-        "waiting": f"{view.waiting} calls" if view.used_by is None else f"used by exchange {visible(view.used_by)}",
-        "created": show_instant(view.created),
-        "expires": f"{show_instant(view.expires)} ({_remaining(view)})",
-        "digest": visible(view.digest),
-        "recorded": visible(view.request),
-    }
-
-
-def _headers(detail: "ApprovalDetail") -> str:
-    return "; ".join(f"{visible(name)}: {visible(value)}" for name, value in detail.headers) or "-"
-
-
-def _found(view: "ApprovalView") -> str:
-    return ", ".join(f"{visible(name)} {count}" for name, count in sorted(view.findings.items())) or "-"
-
-
-def _remaining(view: "ApprovalView") -> str:
-    from gatekeeper.exchange import now
-
-    minutes, seconds = divmod(max(0, view.expires - now()) // MICROSECONDS, 60)
-    return f"in {minutes} min {seconds} s" if minutes or seconds else "over"

@@ -28,6 +28,7 @@ COMMANDS: Final[Places] = {
     "lock": ("lock", "lock", "Lock out, at once: a subject, a workflow, a token, a key, or all."),
     "unlock": ("lock", "unlock", "Take a lock off."),
     "approvals": ("approvals", "approvals", "Decide on held calls."),
+    "grants": ("grants", "grants", "See and end decisions that cover later calls."),
     "mask": ("mask", "mask", "Mask text from standard input."),
     "journal": ("journal", "journal", "List, show and verify the journal."),
     "replay": ("replay", "replay", "See what a session did, and check it again."),

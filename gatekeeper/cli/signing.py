@@ -36,6 +36,9 @@ def from_file(path: Path) -> Signer:
     """Take a private key's file, or a public key's, whose other half the agent holds."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
+        private = Path(str(path).removesuffix("-cert.pub"))
+        if private != path and private.exists():
+            return Signer(path, text.strip(), _comment(text))  # ssh-keygen finds the key beside its certificate
         if text.startswith(_PUBLIC):
             return Signer(None, text.strip(), _comment(text))
         beside = Path(f"{path}.pub")

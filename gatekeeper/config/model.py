@@ -231,6 +231,9 @@ class RuleConfig(Section, frozen=True, kw_only=True):
     workflows: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     prompt: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    max_output_tokens: int = 0
     match: str = ""
     uninspected: Uninspected = Uninspected.DENY
     reviewers: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import msgspec
 
 from gatekeeper.dialects import anthropic, bedrock, gemini, openai
 from gatekeeper.dialects.assembly import Assembly
-from gatekeeper.exchange import AnswerSummary, DialectName, Message
+from gatekeeper.exchange import AnswerSummary, DialectName, Message, ToolCall
 
 
 def _read_nothing(_answer: Assembly, _payload: bytes) -> None:
@@ -20,6 +20,7 @@ _READERS: Final[dict[DialectName, Callable[[Assembly, bytes], None]]] = {
     DialectName.ANTHROPIC: anthropic.read_event,
     DialectName.GEMINI: gemini.read_event,
     DialectName.BEDROCK: bedrock.read_event,
+    DialectName.MCP: _read_nothing,
     DialectName.HTTP: _read_nothing,
 }
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -39,6 +40,11 @@ class AnswerReader:
             self._read(self._answer, payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Give the tool calls so far; the last one of each place may not be whole yet."""
+        return self._answer.summary().tool_calls if self._answer.calls else ()
 
     def finish(self) -> AnswerSummary:
         """Give what the answer said."""

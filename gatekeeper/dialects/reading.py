@@ -3,6 +3,7 @@
 import msgspec
 
 from gatekeeper.dialects.attributes import Attributes
+from gatekeeper.exchange import ToolCall
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -12,6 +13,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     texts: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     attributes: Attributes = {}
 
 

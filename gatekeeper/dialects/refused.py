@@ -80,6 +80,12 @@ def _bedrock(_: Refusal, message: str) -> Shape:
     return {"message": message}
 
 
+def _mcp(refusal: Refusal, message: str) -> Shape:
+    """JSON-RPC 2.0 §5.1: a code of the implementation's own; the id is null, as where it could not be told."""
+    error = {"code": -32000, "message": message, "data": {"reason": refusal.reason.value}}
+    return {"jsonrpc": "2.0", "id": None, "error": error}
+
+
 def _http(refusal: Refusal, message: str) -> Shape:
     return {"error": {"message": message, "reason": refusal.reason.value}}
 
@@ -89,5 +95,6 @@ _SHAPES: Final[dict[DialectName, Callable[[Refusal, str], Shape]]] = {
     DialectName.ANTHROPIC: _anthropic,
     DialectName.GEMINI: _gemini,
     DialectName.BEDROCK: _bedrock,
+    DialectName.MCP: _mcp,
     DialectName.HTTP: _http,
 }

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.dialects import anthropic, bedrock, gemini, openai
+from gatekeeper.dialects import anthropic, bedrock, gemini, mcp, openai
 from gatekeeper.dialects.attributes import Attributes, short
 from gatekeeper.dialects.reading import Reading
 from gatekeeper.dialects.route import Route, route_of
@@ -28,6 +28,11 @@ def read_request(message: Message, host: str) -> ExchangeSummary:
     route = route_of(host, message.path)
     operation = route.operation if message.method == "POST" else ""
     reading = _read(route, message.body) if operation else None
+    if route.dialect is DialectName.HTTP and message.method == "POST":
+        reading = mcp.read_request(message.body)
+        if reading is not None:
+            route = Route(DialectName.MCP, "")
+            operation = "execute_tool" if reading.tool_calls else ""
     if reading is None:
         reading = Reading(texts=texts_of_any(message.body))
     model = reading.model or short(route.model)
@@ -38,6 +43,7 @@ def read_request(message: Message, host: str) -> ExchangeSummary:
         stream=reading.stream or route.stream,
         prompt=reading.texts,
         tools=reading.tools,
+        tool_calls=reading.tool_calls,
         gen_ai=_attributes(route, operation, model) | reading.attributes,
     )
 

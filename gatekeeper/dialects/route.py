@@ -38,6 +38,7 @@ _PROVIDERS: Final = {
     DialectName.ANTHROPIC: "anthropic",
     DialectName.GEMINI: "gcp.gemini",
     DialectName.BEDROCK: "aws.bedrock",
+    DialectName.MCP: "",
     DialectName.HTTP: "",
 }
 

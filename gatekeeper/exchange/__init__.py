@@ -2,7 +2,7 @@
 
 from gatekeeper.exchange.canonical import canonical_json
 from gatekeeper.exchange.clock import Clock, Instant, now
-from gatekeeper.exchange.digest import Digest, DigestKey, request_digest
+from gatekeeper.exchange.digest import Digest, DigestKey, answer_digest, request_digest
 from gatekeeper.exchange.finding import Finding, count_findings
 from gatekeeper.exchange.refusal import Reason, Refusal
 from gatekeeper.exchange.session import SessionId, SessionSource, session_id
@@ -41,6 +41,7 @@ __all__ = [
     "Target",
     "ToolCall",
     "Verdict",
+    "answer_digest",
     "canonical_json",
     "count_findings",
     "established",

@@ -1,11 +1,13 @@
-"""The keyed digest that binds a decision to exactly one request (JOURNAL.md, "Digest")."""
+"""The keyed digest that binds a decision to one request, or to the tool calls of an answer (JOURNAL.md, "Digest")."""
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Final, NewType
 
 from gatekeeper.exchange.canonical import canonical_json
 from gatekeeper.exchange.subject import Subject
+from gatekeeper.exchange.summary import ToolCall
 from gatekeeper.exchange.target import Headers
 
 Digest = NewType("Digest", str)
@@ -47,6 +49,12 @@ def request_digest(
             "url": url,
         },
     )
+
+
+def answer_digest(key: DigestKey, subject: Subject, rule: str, tool_calls: Sequence[ToolCall]) -> Digest:
+    """Digest what a held answer proposes: the tool calls that the rule holds, as the model gave them."""
+    calls = [{"arguments": call.arguments, "name": call.name} for call in tool_calls]
+    return _keyed(key, {"rule": rule, "subject": [subject.iss, subject.sub], "tool_calls": calls})
 
 
 def _keyed(key: DigestKey, value: object) -> Digest:

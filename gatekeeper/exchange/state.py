@@ -19,7 +19,7 @@ from gatekeeper.exchange.session import SessionId
 from gatekeeper.exchange.subject import Subject
 from gatekeeper.exchange.summary import AnswerSummary, ExchangeSummary
 from gatekeeper.exchange.target import Message, Target
-from gatekeeper.exchange.verdict import Verdict
+from gatekeeper.exchange.verdict import RuleName, Verdict
 
 ExchangeId = NewType("ExchangeId", str)
 """16 lower-case hex digits."""
@@ -59,6 +59,7 @@ class Phase(enum.IntEnum):
     RELEASED = enum.auto()
     SEALED = enum.auto()
     ANSWERING = enum.auto()
+    WITHHELD = enum.auto()
     REFUSED = enum.auto()
     DONE = enum.auto()
 
@@ -73,7 +74,8 @@ TRANSITIONS: Final = {
     Phase.RECORDED: {Phase.RELEASED, Phase.REFUSED},
     Phase.RELEASED: {Phase.SEALED, Phase.REFUSED},
     Phase.SEALED: {Phase.ANSWERING, Phase.REFUSED, Phase.DONE},
-    Phase.ANSWERING: {Phase.REFUSED, Phase.DONE},
+    Phase.ANSWERING: {Phase.WITHHELD, Phase.REFUSED, Phase.DONE},
+    Phase.WITHHELD: {Phase.ANSWERING, Phase.REFUSED, Phase.DONE},
     Phase.REFUSED: {Phase.DONE},
     Phase.DONE: set(),
 }
@@ -92,6 +94,7 @@ class Exchange:
     request: Message | None = None
     summary: ExchangeSummary | None = None
     findings: tuple[Finding, ...] | None = None
+    matched: frozenset[RuleName] = frozenset()
     verdict: Verdict | None = None
     digest: Digest | None = None
     recorded: Message | None = None
@@ -102,6 +105,7 @@ class Exchange:
     refusal: Refusal | None = None
     error: Reason | None = None
     answer: AnswerSummary | None = None
+    answer_verdict: Verdict | None = None
     answer_findings: tuple[Finding, ...] = ()
     answer_uninspected: str | None = None
     chunks: int = 0

@@ -12,6 +12,7 @@ class DialectName(enum.Enum):
     ANTHROPIC = "anthropic"
     GEMINI = "gemini"
     BEDROCK = "bedrock"
+    MCP = "mcp"
     HTTP = "http"
 
 
@@ -23,7 +24,10 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class ExchangeSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A request, read. `prompt` is the text of its messages, decoded; it is never recorded from here."""
+    """A request, read. `prompt` is the text of its messages, decoded; it is never recorded from here.
+
+    `tools` are offered to a model; `tool_calls` are those that the request itself makes (MCP), never a history's.
+    """
 
     dialect: DialectName
     operation: str = ""
@@ -31,6 +35,7 @@ class ExchangeSummary(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     prompt: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     gen_ai: dict[str, str | int | list[str]] = {}
 
 

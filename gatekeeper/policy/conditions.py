@@ -12,7 +12,7 @@ import msgspec
 import re2
 
 from gatekeeper.config import Action, ConfigError, RuleConfig
-from gatekeeper.exchange import Exchange, Finding, RuleName, Subject
+from gatekeeper.exchange import Exchange, ExchangeSummary, Finding, RuleName, Subject, ToolCall
 from gatekeeper.exchange.globs import Glob
 from gatekeeper.exchange.party_pattern import PartyPattern
 
@@ -29,6 +29,9 @@ class Facts(msgspec.Struct, frozen=True):
     subject: Subject
     findings: tuple[Finding, ...]
     prompt: tuple[str, ...]
+    model: str
+    output_tokens: int | None
+    tool_calls: tuple[ToolCall, ...]
     matched: frozenset[RuleName]
     websocket: bool = False
 
@@ -56,6 +59,9 @@ def facts_of(x: Exchange, matched: frozenset[RuleName]) -> Facts:
         x.subject,
         x.findings,
         x.summary.prompt,
+        x.summary.model,
+        _output_tokens(x.summary),
+        x.summary.tool_calls,
         matched,
         x.websocket,
     )
@@ -76,6 +82,12 @@ def conditions(
     yield from _caller(rule, limited)
     if rule.paths:
         yield _paths(rule)
+    if rule.models:
+        yield _models(rule)
+    if rule.max_output_tokens:
+        yield _most_tokens(rule)
+    if rule.tools:
+        yield _tools(rule)
     if rule.findings:
         yield _findings(rule)
     if rule.match:
@@ -184,6 +196,53 @@ def _unlimited(limited: frozenset[str]) -> Condition:
 def _paths(rule: RuleConfig) -> Condition:
     first = _first_glob("path", rule.paths)
     return Condition("paths", _listed(rule.paths), lambda facts: first(facts.path), lambda facts: facts.path)
+
+
+def _models(rule: RuleConfig) -> Condition:
+    first = _first_glob("model", rule.models)
+    return Condition(
+        "models", _listed(rule.models), lambda facts: first(facts.model), lambda facts: facts.model or "none"
+    )
+
+
+def _output_tokens(summary: ExchangeSummary) -> int | None:
+    asked = summary.gen_ai.get("gen_ai.request.max_tokens")
+    return asked if isinstance(asked, int) else None
+
+
+def _most_tokens(rule: RuleConfig) -> Condition:
+    """Hold for a request that says how many tokens it asks for, and not for more: one that says nothing may get any."""
+    most = rule.max_output_tokens
+
+    def holds(facts: Facts) -> str | None:
+        stated = facts.output_tokens
+        return f"at most {most} output tokens" if stated is not None and stated <= most else None
+
+    def got(facts: Facts) -> str:
+        return "not stated" if facts.output_tokens is None else str(facts.output_tokens)
+
+    return Condition("max_output_tokens", str(most), holds, got)
+
+
+def tool_matcher(rule: RuleConfig) -> Callable[[str], str | None]:
+    """Give a function that names the pattern of the rule that matches a tool."""
+    return _first_glob("tool", rule.tools)
+
+
+def _tools(rule: RuleConfig) -> Condition:
+    """Hold where a tool that is called matches; a rule that allows, only where all do: a batch has several."""
+    first = tool_matcher(rule)
+
+    def holds(facts: Facts) -> str | None:
+        found = [first(call.name) for call in facts.tool_calls]
+        if rule.action is Action.ALLOW and None in found:
+            return None
+        return next(filter(None, found), None)
+
+    def got(facts: Facts) -> str:
+        return _listed(tuple(call.name for call in facts.tool_calls)) or "no call of a tool"
+
+    return Condition("tools", _listed(rule.tools), holds, got)
 
 
 def _findings(rule: RuleConfig) -> Condition:

@@ -33,6 +33,15 @@ def denial(x: Exchange, verdict: Verdict) -> Refusal:
     return _refusal(Reason.NO_RULE, _uninspected(x.uninspected) if x.uninspected is not None else _no_rule(x))
 
 
+def answer_denial(verdict: Verdict) -> Refusal:
+    """Tell the caller that the answer is withheld, since a rule denies a tool that it calls."""
+    message = (
+        f"the rule {verdict.rule!r} denies the answer ({', '.join(verdict.reasons)}). "
+        "The model proposed to call a tool that may not be called here."
+    )
+    return _refusal(Reason.DENIED_BY_RULE, message, verdict.rule or "")
+
+
 def _refusal(reason: Reason, message: str, rule: str = "") -> Refusal:
     return Refusal(status=DENIED, reason=reason, message=message, rule=rule)
 

@@ -4,64 +4,21 @@ import asyncio
 import json
 import os
 import subprocess
-import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from reviewing import ALICE, BOB, CAROL, SigningKey, Station, a_hold, a_rule, allowed_signers, config_for, held
+from served import Served
 
-from gatekeeper.approvals import Desk, Refused, Released
+from gatekeeper.approvals import Refused, Released
 from gatekeeper.cli import main
-from gatekeeper.exchange import Reason
-from gatekeeper.gateway.admin import AdminServer, create_admin, serve_admin
-from gatekeeper.gateway.health import Health
+from gatekeeper.exchange import Reason, ToolCall
 from gatekeeper.journal.entries import DecisionData
 from gatekeeper.journal.statement import Answer, parse_statement
-
-type Held = asyncio.Task[Released | Refused]
-
-
-class Served:
-    """A desk behind an admin socket, in a thread of its own."""
-
-    def __init__(self, station: Station) -> None:
-        self.station = station
-        self.socket = station.folder / "admin.sock"
-        self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-        self.desk, self.admin = self.do(self._begin())
-
-    def do[T](self, step: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(step, self.loop).result(20)
-
-    def hold(self, *number: int, **changes: Any) -> Held:
-        return self.do(held(self.desk, a_hold(*number, **changes)))
-
-    def outcome(self, call: Held) -> Released | Refused:
-        async def wait() -> Released | Refused:
-            return await call
-
-        return self.do(wait())
-
-    def id(self) -> str:
-        return self.desk.list()[0].id
-
-    def end(self) -> None:
-        self.do(self.desk.close())
-        self.do(self.admin.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    async def _begin(self) -> tuple[Desk, AdminServer]:
-        desk = await self.station.open()
-        app = create_admin(desk, lambda: Health(journal=None, listening=True), lambda _: False)
-        return desk, await serve_admin(app, self.socket)
 
 
 @pytest.fixture(scope="module")
@@ -250,7 +207,7 @@ def test_the_agent_signs_with_a_public_key_that_is_named(
         (("approve", "{id}", "--key", "/nonexistent/key"), 2, "/nonexistent/key: can't be read"),
         (("approve", "{id}"), 2, "ssh-agent"),
         (("approve",), 2, "Missing argument"),
-        (("approve", "{id}", "--for", "1h"), 2, "No such option"),
+        (("approve", "{id}", "--for", "soon"), 2, "expected a duration"),
     ],
 )
 def test_what_goes_wrong_is_one_line_and_an_exit_code(
@@ -330,3 +287,116 @@ def test_without_a_socket_the_configuration_says_where_it_is(served: Served, mon
     config.write_text('[admin]\nlisten = "unix:admin.sock"\n')
     for arguments in (("--config", str(config), "list"), ("list", "--config", str(config))):
         assert run(*arguments).output == "Nothing waits for a decision.\n"
+
+
+def test_calls_that_look_the_same_are_decided_together_with_a_signature_for_each(
+    served: Served, keys: dict[str, SigningKey]
+) -> None:
+    calls = [served.hold(number, matter=f"matter {number}") for number in range(3)]
+    other = served.hold(9, matter="other", view=msgspec.structs.replace(a_hold().view, body=b"other"))
+    assert "(3 alike)" in run("list").output
+    done = run("approve", served.id(), "--alike", "--key", str(keys[ALICE].path))
+    assert done.exit_code == 0
+    assert done.output.count("You sign") == 3
+    assert all(isinstance(served.outcome(call), Released) for call in calls)
+    assert len({data.signature for data in served.station.recording.of(DecisionData)}) == 3
+    assert not other.done()
+
+
+def test_a_grant_is_given_listed_used_and_ended(served: Served, keys: dict[str, SigningKey]) -> None:
+    key = str(keys[ALICE].path)
+    call = served.hold()
+    assert "limit a grant" in run("approve", served.id(), "--uses", "5", "--key", key).stderr
+    assert "not the call of one tool" in run("approve", served.id(), "--for", "1h", "--same-tool", "--key", key).stderr
+    done = run("approve", served.id(), "--for", "1h", "--uses", "5", "--key", key)
+    assert done.exit_code == 0, done.output
+    assert "later ones of this workload under this rule: until" in done.output
+    assert "granted (grant 1)" in done.output
+    assert isinstance(served.outcome(call), Released)
+    grants = CliRunner().invoke(main, ["grants", "list"])
+    assert "1 of 5" in grants.output
+    (listed,) = json.loads(CliRunner().invoke(main, ["grants", "list", "--json"]).output)
+    assert (listed["grant"], listed["subject"]) == (1, "support-bot")
+    ended = CliRunner().invoke(main, ["grants", "revoke", "1", "--key", str(keys[BOB].path)])
+    assert (ended.exit_code, ended.output.splitlines()[-1]) == (0, "grant 1: revoked, after 1 uses.")
+    assert CliRunner().invoke(main, ["grants", "list"]).output == "No grant is in force.\n"
+    again = CliRunner().invoke(main, ["grants", "revoke", "1", "--key", str(keys[BOB].path)])
+    assert again.exit_code == 1
+
+
+def test_who_may_breaks_the_glass_and_it_is_marked(served: Served, keys: dict[str, SigningKey], tmp_path: Path) -> None:
+    served.end()
+    config = msgspec.structs.replace(
+        served.station.config, groups={"finance": (ALICE,), "on-call": (BOB,)}, break_glass=("on-call",)
+    )
+    breaking = Served(Station(tmp_path, config))
+    try:
+        call = breaking.hold()
+        key = str(keys[BOB].path)
+        assert run("approve", breaking.id(), "--break-glass", "--key", key).exit_code == 1  # no reason
+        done = run("approve", breaking.id(), "--break-glass", "--reason", "shop is down", "--key", key)
+        assert done.exit_code == 0, done.output
+        assert "You sign: BREAK GLASS" in done.output
+        assert isinstance(breaking.outcome(call), Released)
+        assert "BREAK GLASS used" in run("list", "--all").output
+        assert "BREAK GLASS approve by" in run("show", breaking.id()).output
+    finally:
+        breaking.end()
+        served.begin()
+
+
+def test_a_statement_is_printed_signed_elsewhere_and_sent(
+    served: Served, keys: dict[str, SigningKey], tmp_path: Path
+) -> None:
+    call = served.hold()
+    statement, signature = tmp_path / "statement", tmp_path / "statement.sig"
+    printed = run("statement", served.id(), "--as", ALICE, "--reason", "seen")
+    assert not printed.output.endswith("\n")
+    statement.write_text(printed.output)
+    signature.write_text(keys[ALICE].sign(statement.read_bytes()))
+    both = ("--statement", str(statement), "--signature", str(signature))
+    assert run("deny", served.id(), *both).exit_code == 1
+    assert run("approve", "apr-aaaaaaaaaa", *both).exit_code == 1
+    assert run("approve", served.id(), "--statement", str(statement)).exit_code == 2
+    assert run("approve", served.id(), *both).exit_code == 0
+    assert isinstance(served.outcome(call), Released)
+
+
+def test_on_a_terminal_it_asks_before_it_signs(
+    served: Served, keys: dict[str, SigningKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = served.hold()
+    arguments = ["approvals", "approve", served.id(), "--key", str(keys[ALICE].path)]
+    monkeypatch.setattr("gatekeeper.cli.deciding.sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    no = CliRunner().invoke(main, arguments, input="n\n")
+    assert (no.exit_code, served.station.recording.of(DecisionData)) == (1, [])
+    assert CliRunner().invoke(main, arguments, input="y\n").exit_code == 0
+    assert isinstance(served.outcome(call), Released)
+
+
+def test_what_is_withdrawn_ends_and_figures_count(served: Served, keys: dict[str, SigningKey]) -> None:
+    call = served.hold()
+    done = run("withdraw", served.id(), "--reason", "asked by mistake")
+    assert done.output == f"{served.id()}: withdrawn.\n"
+    assert isinstance(served.outcome(call), Refused)
+    assert run("withdraw", served.id(), "--reason", "again").exit_code == 1
+    served.hold(2)
+    run("deny", served.desk.pending()[0].id, "--key", str(keys[ALICE].path))
+    assert f"{ALICE}  1          0         1" in run("figures").output
+    (counted,) = json.loads(run("figures", "--json").output)
+    assert (counted["reviewer"], counted["silent"]) == (ALICE, 1)
+
+
+def test_a_call_to_a_model_is_shown_as_people_read_it(served: Served) -> None:
+    messages = [{"role": "system", "content": "Be kind."}] + [
+        {"role": "user", "content": f"question {number} \u202e"} for number in range(8)
+    ]
+    messages += [{"role": "assistant", "tool_calls": [{"function": {"name": "look_up", "arguments": '{"a":1}'}}]}]
+    view = msgspec.structs.replace(a_hold().view, body=json.dumps({"model": "m", "messages": messages}).encode())
+    served.hold(view=view, dialect="openai", model="m", tool_calls=(ToolCall("issue_refund", '{"amount":20}'),))
+    shown = run("show", served.id()).output
+    assert 'calls issue_refund\n  {\n    "amount": 20\n  }' in shown
+    assert "… 4 earlier messages" in shown
+    assert 'user:\n  question 7 ‹U+202E›\nassistant:\n  calls look_up({"a":1})' in shown
+    assert "nothing was decided on this workload under this rule before" in shown
+    assert '"role": "system"' in run("show", served.id(), "--raw").output
