@@ -5,7 +5,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 from addons.opening import opening_of
-from gatekeeper.approvals import Desk, Ledger
+from gatekeeper.approvals import Desk, Ledger, Notices
 from gatekeeper.approvals.lifecycle import CLOCK_SKEW
 from gatekeeper.config import Config, ConfigError, OperatorTables
 from gatekeeper.credentials import Vault
@@ -128,18 +128,22 @@ def rule_operators(config: Config) -> dict[str, OperatorTables]:
 
 
 async def _open_desk(config: Config, journal: Journal, clock: Clock) -> Desk:
+    ledger = Ledger(journal, clock)
     try:
-        return await Desk.open(
+        notices = Notices(config.approvals, os.environ, ledger)
+        desk = await Desk.open(
             config.data / "approvals.db",
-            Ledger(journal, clock),
+            ledger,
             config.approvals,
             config.journal.origin,
             config.proxy.max_held,
             journal.standing_since(_oldest_use(config, clock)),
         )
+        desk.notify_by(notices)
     except (OSError, ValueError) as error:
         msg = f"approvals: {error}"
         raise ConfigError(msg) from error
+    return desk
 
 
 def _oldest_use(config: Config, clock: Clock) -> Instant:

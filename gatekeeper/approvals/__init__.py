@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from gatekeeper.approvals.hold import Hold, Refused, Released
     from gatekeeper.approvals.keygen import read_signers
     from gatekeeper.approvals.ledger import Ledger
+    from gatekeeper.approvals.notices import Notices
     from gatekeeper.approvals.views import ApprovalDetail, ApprovalView, DecisionOutcome, DecisionView
     from gatekeeper.journal.statement import DecisionRefused
 
@@ -20,6 +21,7 @@ __all__ = [
     "Desk",
     "Hold",
     "Ledger",
+    "Notices",
     "Refused",
     "Released",
     "read_signers",
@@ -34,6 +36,7 @@ _PLACES: Final = {
     "Desk": "gatekeeper.approvals.desk",
     "Hold": "gatekeeper.approvals.hold",
     "Ledger": "gatekeeper.approvals.ledger",
+    "Notices": "gatekeeper.approvals.notices",
     "Refused": "gatekeeper.approvals.hold",
     "Released": "gatekeeper.approvals.hold",
     "read_signers": "gatekeeper.approvals.keygen",

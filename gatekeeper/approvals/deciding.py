@@ -1,6 +1,7 @@
 """Takes what reviewers sign: decisions, grants, revocations. What does not count is recorded as refused."""
 
 import logging
+from collections.abc import Callable
 
 from gatekeeper.approvals.case import Case
 from gatekeeper.approvals.cases import Cases
@@ -18,8 +19,9 @@ logger = logging.getLogger(__name__)
 class Deciding:
     """Counts decisions on the cases of a desk."""
 
-    def __init__(self, cases: Cases) -> None:
+    def __init__(self, cases: Cases, ended: Callable[[Case], None]) -> None:
         self._cases = cases
+        self._ended = ended
 
     async def decide(self, case: Case, stated: Statement, statement: str, signature: str) -> Grant | None:
         """Record and count a decision; gives the grant that it completes. Under the case's lock; as `Desk.decide`."""
@@ -37,6 +39,8 @@ class Deciding:
             pass  # another desk has changed it: the decision is counted on that, if it still can be
         await self._cases.settle(case)
         await self._remember(case.approval, stated, receipt.time)
+        if case.approval.state is not State.PENDING:
+            self._ended(case)
         return None
 
     async def spread(self, grant: Grant) -> None:
@@ -56,6 +60,7 @@ class Deciding:
         while not await self._cases.swap(case, case.approval.withdrawn()):
             pass
         await self._cases.settle(case)
+        self._ended(case)
 
     async def revoke(self, grant: Grant, stated: Statement, statement: str, signature: str) -> None:
         """End a grant; raises DecisionRefused."""
@@ -91,6 +96,7 @@ class Deciding:
     async def _end_by_grant(self, case: Case) -> None:
         while case.approval.timed(self._cases.ledger.now()).state is State.PENDING:
             if await self._cases.swap(case, case.approval.granted()):
+                self._ended(case)
                 break
         case.wake()
 

@@ -21,8 +21,9 @@ from gatekeeper.approvals.history import KEPT, figures
 from gatekeeper.approvals.hold import Hold, Refused, Released, asked_of, matter_of, refusal_of
 from gatekeeper.approvals.keygen import Keygen, read_revoked, read_signers
 from gatekeeper.approvals.ledger import Ledger
-from gatekeeper.approvals.lifecycle import Approval, Asked, End, State, Windows
+from gatekeeper.approvals.lifecycle import Approval, ApprovalId, Asked, End, State, Windows
 from gatekeeper.approvals.limits import Limits
+from gatekeeper.approvals.notices import Notices
 from gatekeeper.approvals.proof import Proof
 from gatekeeper.approvals.records import end_data, grant_release_data, hold_data, release_data
 from gatekeeper.approvals.showing import show_approval, show_request
@@ -47,7 +48,9 @@ class Desk:
         self._docket = cases.docket
         self._store = cases.store
         self._ledger = cases.ledger
-        self._deciding = Deciding(cases)
+        self._deciding = Deciding(cases, self._tell_ended)
+        self._notices: Notices | None = None
+        self._timers: dict[ApprovalId, asyncio.TimerHandle] = {}
         self._set_terms(cases.config)
         self._free_bytes = max_held_bytes
         self._busy = 0
@@ -252,6 +255,10 @@ class Desk:
             for waiter in case.waiters:
                 waiter.finish(End.SHUT_DOWN)
         await self._idle.wait()
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._notices is not None:
+            await self._notices.close()
         self._ledger.close()
         await self._store.close()
         await self._exit.aclose()
@@ -275,7 +282,8 @@ class Desk:
             return released  # the grammar has the hold of an answer before its release, by a grant too
         waiter = Waiter(ask.exchange, gone)
         async with case.lock:
-            await self._cases.publish(case, ask)
+            if await self._cases.publish(case, ask):
+                self._tell_asked(case)
             if case.approval.state is State.APPROVED:
                 case.approval = await self._cases.proof.recount(case.approval)
             case.waiters.append(waiter)
@@ -287,6 +295,28 @@ class Desk:
         finally:
             case.waiters.remove(waiter)
         return await self._finish(ask, case.approval, end)
+
+    def notify_by(self, notices: Notices) -> None:
+        """Tell people, from now on, what waits for them and how it ends."""
+        self._notices = notices
+
+    def _tell_asked(self, case: Case) -> None:
+        if self._notices is not None:
+            groups = tuple(dict.fromkeys(group for need in case.matter.needs for group in need.groups))
+            self._notices.asked(self._show(case), groups)
+            left = max(0, case.approval.expires - self._ledger.now()) / SECOND
+            loop = asyncio.get_running_loop()
+            self._timers[case.approval.id] = loop.call_later(left, self._tell_expired, case)
+
+    def _tell_expired(self, case: Case) -> None:
+        if case.approval.timed(self._ledger.now()).state is State.EXPIRED:
+            self._tell_ended(case)
+
+    def _tell_ended(self, case: Case) -> None:
+        if (timer := self._timers.pop(case.approval.id, None)) is not None:
+            timer.cancel()
+        if self._notices is not None:
+            self._notices.ended(self._show(case))
 
     async def _finish(self, ask: Hold, approval: Approval, end: End) -> Released | Refused:
         if end is End.RELEASED:

@@ -346,6 +346,8 @@ class ApprovalsConfig(Section, frozen=True, kw_only=True):
     max_per_minute: int = 1000
     groups: dict[str, tuple[str, ...]] = {}
     owners: dict[str, tuple[str, ...]] = {}
+    notices: dict[str, tuple[SecretTemplate, ...]] = {}
+    outcomes: dict[str, tuple[SecretTemplate, ...]] = {}
 
 
 class AwsConfig(Section, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ class Reason(enum.Enum):
     DECISION_OUT_OF_TIME = "decision-out-of-time"
     DECISION_UNQUALIFIED = "decision-unqualified"
     DECISION_UNSIGNED = "decision-unsigned"
+    NOTICE_FAILED = "notice-failed"
     # credentials and egress
     FOREIGN_CREDENTIAL = "foreign-credential"
     CREDENTIAL_UNAVAILABLE = "credential-unavailable"
