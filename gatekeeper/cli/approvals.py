@@ -214,9 +214,14 @@ def _choice(
     break_glass: bool = False,  # noqa: FBT001, FBT002
 ) -> "Choice":
     from gatekeeper.cli.deciding import Choice
+    from gatekeeper.cli.problem import Problem
     from gatekeeper.config import Seconds
 
-    seconds = None if lasting is None else Seconds.parse(lasting)
+    try:
+        seconds = None if lasting is None else Seconds.parse(lasting)
+    except ValueError as error:
+        msg = f"--for: {error}"
+        raise Problem(msg) from error
     return Choice(verdict, reason, seconds, uses, same_tool, break_glass)
 
 

@@ -10,7 +10,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -144,7 +144,7 @@ class Watch(App[None]):
         """Look at once, and then again and again."""
         self.look()
         self.set_interval(AGAIN, self.look)
-        self.query_one(OptionList).focus()
+        self._below.query_one(OptionList).focus()
 
     def look(self) -> None:
         """Read the queue and show it; what is chosen stays chosen."""
@@ -220,12 +220,17 @@ class Watch(App[None]):
         """Show what is chosen."""
         self._show_detail()
 
+    @property
+    def _below(self) -> Screen[object]:
+        """The queue's screen, also while a question stands above it."""
+        return self.screen_stack[0]
+
     def _chosen(self) -> "list[ApprovalView] | None":
-        place = self.query_one(OptionList).highlighted
+        place = self._below.query_one(OptionList).highlighted
         return self._groups[place] if place is not None and place < len(self._groups) else None
 
     def _show_queue(self, hidden: int) -> None:
-        queue = self.query_one(OptionList)
+        queue = self._below.query_one(OptionList)
         before = queue.get_option_at_index(queue.highlighted).id if queue.highlighted is not None else None
         queue.clear_options()
         queue.add_options([Option(Text(_line(group), no_wrap=True), id=group[0].group) for group in self._groups])
@@ -237,11 +242,11 @@ class Watch(App[None]):
         filters += [f"for {visible(self._person)}"] if self._person else []
         filters += [f"{hidden} skipped"] if hidden else []
         text = f" {waiting} waiting" if waiting else " Nothing waits for a decision."
-        self.query_one("#head", Label).update(Text(f"{text}{'   ' if filters else ''}{', '.join(filters)}"))
+        self._below.query_one("#head", Label).update(Text(f"{text}{'   ' if filters else ''}{', '.join(filters)}"))
 
     def _show_detail(self) -> None:
         group = self._chosen()
-        pane = self.query_one("#call", Static)
+        pane = self._below.query_one("#call", Static)
         if group is None:
             self._shown = None
             pane.update("")
@@ -252,7 +257,7 @@ class Watch(App[None]):
             except (SaidNo, Problem) as error:
                 self._say(error.format_message())
                 return
-            self.query_one("#detail").scroll_home(animate=False)
+            self._below.query_one("#detail").scroll_home(animate=False)
         told = facts(group[0])
         lines = [f"{name:<10}{told[name]}" for name in SHOWN]
         lines += [f"{'alike':<10}{', '.join(visible(view.id) for view in group)}"] if len(group) > 1 else []
@@ -267,7 +272,7 @@ class Watch(App[None]):
             return ""
 
     def _say(self, text: str) -> None:
-        self.query_one("#said", Label).update(Text(f" {text}"))
+        self._below.query_one("#said", Label).update(Text(f" {text}"))
 
     @contextlib.contextmanager
     def suspend_where_possible(self) -> Iterator[None]:
