@@ -47,7 +47,9 @@ def facts(view: "ApprovalView") -> dict[str, str]:
         "reviewers": "; and ".join(reviewers),
         "owners": owners,
         "decisions": "; ".join(decisions) or "none",
-        "waiting": f"{view.waiting} calls" if view.used_by is None else f"used by exchange {visible(view.used_by)}",
+        "waiting": f"{view.waiting} {'call' if view.waiting == 1 else 'calls'}"
+        if view.used_by is None
+        else f"used by exchange {visible(view.used_by)}",
         "created": show_instant(view.created),
         "expires": f"{show_instant(view.expires)} ({remaining(view)})",
         "digest": visible(view.digest),

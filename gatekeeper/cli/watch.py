@@ -233,7 +233,9 @@ class Watch(App[None]):
         queue = self._below.query_one(OptionList)
         before = queue.get_option_at_index(queue.highlighted).id if queue.highlighted is not None else None
         queue.clear_options()
-        queue.add_options([Option(Text(_line(group), no_wrap=True), id=group[0].group) for group in self._groups])
+        queue.add_options(
+            [Option(Text(_line(group), no_wrap=True, overflow="ellipsis"), id=group[0].group) for group in self._groups]
+        )
         names = [group[0].group for group in self._groups]
         if self._groups:
             queue.highlighted = names.index(before) if before in names else 0
@@ -261,7 +263,8 @@ class Watch(App[None]):
         told = facts(group[0])
         lines = [f"{name:<10}{told[name]}" for name in SHOWN]
         lines += [f"{'alike':<10}{', '.join(visible(view.id) for view in group)}"] if len(group) > 1 else []
-        pane.update(Text("\n".join([told["call"], *lines, "", *history(self._shown), "", *call_lines(self._shown)])))
+        # What is decided on comes first: 24 lines have no room for all.
+        pane.update(Text("\n".join([told["call"], *call_lines(self._shown), "", *lines, "", *history(self._shown)])))
 
     def _key_name(self) -> str:
         from gatekeeper.cli.signing import from_file
