@@ -125,7 +125,7 @@ class Seal:
         stream = passage_of(flow).stream
         if stream is not None and exchange.error is not None:  # it was cut: what follows is not its end
             written = self.parts.journal.submit(error_draft(exchange, flow.server_conn))
-            _finish(flow, exchange)
+            finish(flow, exchange)
             await written
             return
         passage_of(flow).trailers = pass_trailers(self.parts, passage_of(flow), response)

@@ -10,8 +10,8 @@ from typing import Final
 
 from gatekeeper.approvals.ledger import Ledger
 from gatekeeper.approvals.views import ApprovalView
-from gatekeeper.config import ApprovalsConfig, SecretTemplate
-from gatekeeper.credentials.secret import CredentialUnavailable, Secret
+from gatekeeper.config import ApprovalsConfig, SecretTemplate, VaultConfig
+from gatekeeper.credentials.secret import CredentialUnavailable, Secret, Sources
 from gatekeeper.exchange import Reason
 from gatekeeper.journal.draft import JournalDown
 
@@ -101,6 +101,7 @@ class Notices:
     async def _sent(self, address: Secret, title: str, text: str) -> bool:
         """Try once. An exception of a service's library may hold the address, so its text is not looked at."""
         try:
+            await address.prepare()
             return await self._send(address.resolve(), title, text)
         except CredentialUnavailable as error:
             logger.warning("notice: %s", error)
@@ -129,7 +130,8 @@ def _plain(text: str) -> str:
 def _secrets(
     addresses: Mapping[str, tuple[SecretTemplate, ...]], environment: Mapping[str, str]
 ) -> dict[str, tuple[Secret, ...]]:
+    sources = Sources(environment, VaultConfig())
     return {
-        name: tuple(Secret(f"approvals.notices.{name}", template, environment) for template in templates)
+        name: tuple(Secret(f"approvals.notices.{name}", template, sources, life=0) for template in templates)
         for name, templates in addresses.items()
     }
