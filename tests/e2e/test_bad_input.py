@@ -172,8 +172,8 @@ BROKEN = {
     "a wrong type": ("[proxy]\nworkers = 'many'\n", "proxy.workers: expected int, got str"),
     "an unknown key": ("[proxy]\nlissten = 'x'\n", "proxy.lissten: unknown key"),
     "a key of a later version": (
-        "[[rules]]\nname = 'x'\naction = 'allow'\ntools = ['y']\n",
-        "rules[0].tools: not acted on by this version",
+        "[[rules]]\nname = 'x'\naction = 'allow'\nbudget = 'x'\n",
+        "rules[0].budget: not acted on by this version",
     ),
     "an unknown group": (
         "[[rules]]\nname = 'x'\naction = 'hold'\nreviewers = ['nobody']\n",
