@@ -55,11 +55,20 @@ def check_files() -> None:
     for path, digest in listed.items():
         file = BAG / path
         if check(file.is_file() and not file.is_symlink(), f"{path} is missing"):
-            check(hashlib.sha256(file.read_bytes()).hexdigest() == digest, f"{path} was changed")
+            check(file_hash(file) == digest, f"{path} was changed")
     beside = {"tagmanifest-sha256.txt"} | {f"tagmanifest-sha256.txt.{kind}" for kind in ("note", "sig", "tsr")}
     for file in BAG.rglob("*"):
         path = file.relative_to(BAG).as_posix()
         check(file.is_dir() or path in listed or path in beside, f"{path} was added")
+
+
+def file_hash(path: pathlib.Path) -> str:
+    """Hash a file piece by piece: the log may be larger than the memory."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 # ── Signed notes (C2SP signed-note): Ed25519, by openssl ─────────────────────────────────────────────────────────
