@@ -47,6 +47,7 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
     draft: Draft
     raw: bytes
+    size: int
     future: asyncio.Future[Receipt] | None
 
 
@@ -117,6 +118,7 @@ class Intake:
         self._lock = threading.Lock()
         self._wake: SimpleQueue[None] = SimpleQueue()
         self._sleeping = False
+        self._gathered: list[Waiting] = []
         self._queue: list[Waiting] = []
         self._bytes = 0
         self._exchanges = Exchanges()
@@ -132,31 +134,39 @@ class Intake:
         """Queue a draft. Raises JournalDown where the journal is down, closed or behind; ValueError for a bad draft.
 
         A draft that can't follow what its exchange has so far is a bad one: it would spoil the log for verification.
+        The writer gets it when the loop's turn is over, with all that came in the same turn: no future could resolve
+        earlier, and the writer does not take the interpreter lock away meanwhile.
         """
         checked = check_draft(draft)
         with self._lock:
             if self.failed is not None or self.closed:
                 raise JournalDown(self.failed or "the journal is closed")
-            if len(self._queue) >= MOST_PENDING or (self._queue and self._bytes + checked.size > MOST_BYTES):
+            pending = len(self._queue) + len(self._gathered)
+            if pending >= MOST_PENDING or (pending and self._bytes + checked.size > MOST_BYTES):
                 msg = "the journal can't keep up: its disk is too slow for so many calls"
                 raise JournalDown(msg)
             self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
-            self._append(Waiting(draft, checked.raw, future), checked.size)
+            if not self._gathered:
+                future.get_loop().call_soon(self.hand_over)
+            self._gathered.append(Waiting(draft, checked.raw, checked.size, future))
+            self._bytes += checked.size
 
     def close(self, future: asyncio.Future[Receipt]) -> None:
         """Queue the end of what is still open, then `close`; nothing comes after it."""
         with self._lock:
             for draft in [*self._exchanges.truncations(), Draft(data=CloseData())]:
                 last = future if isinstance(draft.data, CloseData) else None
-                self._append(Waiting(draft, canonical_json(draft.data), last), 0)
+                self._gathered.append(Waiting(draft, canonical_json(draft.data), 0, last))
             self.closed = True
+            self._pass_on()
             self._wake.put(None)
 
     def fail(self, why: str) -> list[Waiting]:
         """Take nothing any more; gives what was waiting."""
         with self._lock:
             self.failed = why
-            waiting, self._queue, self._bytes = self._queue, [], 0
+            waiting = [*self._queue, *self._gathered]
+            self._queue, self._gathered, self._bytes = [], [], 0
         return waiting
 
     def poke(self) -> None:
@@ -175,7 +185,8 @@ class Intake:
             while len(self._queue) < LOAD and not self.closed and (left := deadline - time.monotonic()) > 0:
                 self._sleep(left)
         with self._lock:
-            waiting, self._queue, self._bytes = self._queue, [], 0
+            waiting, self._queue = self._queue, []
+            self._bytes -= sum(one.size for one in waiting)
         self._last = len(waiting)
         return waiting
 
@@ -188,9 +199,14 @@ class Intake:
         with contextlib.suppress(Empty):
             self._wake.get(timeout=seconds)
 
-    def _append(self, waiting: Waiting, size: int) -> None:
-        self._queue.append(waiting)
-        self._bytes += size
-        if self._sleeping:
+    def hand_over(self) -> None:
+        """Let the writer have what was gathered."""
+        with self._lock:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        self._queue += self._gathered
+        self._gathered = []
+        if self._sleeping and self._queue:
             self._sleeping = False
             self._wake.put(None)

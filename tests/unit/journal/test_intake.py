@@ -93,23 +93,41 @@ def test_the_envelope_is_larger_than_anything_that_is_put_around_the_data(draft:
     assert len(grown.group.leaves[0][1]) < small + ENVELOPE
 
 
+def put(intake: Intake, draft: Draft, waits: asyncio.Future[Receipt]) -> None:
+    """Queue a draft in a turn of the loop of its own."""
+    intake.put(draft, waits)
+    intake.hand_over()
+
+
+def test_what_comes_in_one_turn_of_the_loop_is_one_group() -> None:
+    async def scenario() -> None:
+        intake = Intake()
+        for at in range(3):
+            intake.put(request(at), asyncio.get_running_loop().create_future())
+        assert intake.take(0) == []
+        await asyncio.sleep(0)
+        assert len(intake.take(0)) == 3
+
+    asyncio.run(scenario())
+
+
 def test_what_is_put_is_taken_in_order() -> None:
     intake = Intake()
     drafts = typical()
     for draft in drafts:
-        intake.put(draft, future())
+        put(intake, draft, future())
     assert [one.draft for one in intake.take(0)] == drafts
     assert intake.take(0) == []
 
 
 def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
     intake = Intake()
-    intake.put(request(1), future())
+    put(intake, request(1), future())
     with pytest.raises(GrammarError, match="out of order"):
-        intake.put(typical(2)[5], future())
-    intake.put(response(1), future())
+        put(intake, typical(2)[5], future())
+    put(intake, response(1), future())
     with pytest.raises(GrammarError, match="no open exchange"):
-        intake.put(response(1), future())
+        put(intake, response(1), future())
     assert [one.draft.data.kind for one in intake.take(0)] == ["request", "response"]
 
 
@@ -117,27 +135,27 @@ def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
 def test_it_is_bounded_in_drafts_and_in_bytes(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(intake_module, limit, value)
     intake = Intake()
-    intake.put(request(1), future())
-    intake.put(request(2), future())
+    put(intake, request(1), future())
+    put(intake, request(2), future())
     with pytest.raises(JournalDown, match="keep up"):
-        intake.put(request(3), future())
+        put(intake, request(3), future())
     assert len(intake.take(0)) == 2
-    intake.put(request(3), future())
+    put(intake, request(3), future())
     assert len(intake.take(0)) == 1
 
 
 def test_one_large_body_fits_into_an_empty_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MOST_BYTES", 3)
     intake = Intake()
-    intake.put(request(1, body=b"12345"), future())
+    put(intake, request(1, body=b"12345"), future())
     assert len(intake.take(0)) == 1
 
 
 def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MOST_PENDING", 2)
     intake = Intake()
-    intake.put(request(1), future())
-    intake.put(request(2), future())
+    put(intake, request(1), future())
+    put(intake, request(2), future())
     last = future()
     intake.close(last)
     assert not intake.drained
@@ -152,15 +170,15 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
     assert taken[-1].future is last
     assert intake.drained
     with pytest.raises(JournalDown, match="closed"):
-        intake.put(refused(), future())
+        put(intake, refused(), future())
 
 
 def test_after_a_failure_nothing_is_taken_and_what_waits_is_given_back() -> None:
     intake = Intake()
-    intake.put(refused(), future())
+    put(intake, refused(), future())
     assert [one.draft for one in intake.fail("the disk is full")] == [refused()]
     with pytest.raises(JournalDown, match="the disk is full"):
-        intake.put(refused(), future())
+        put(intake, refused(), future())
 
 
 def later(call: Callable[[], object], seconds: float) -> None:
@@ -169,7 +187,7 @@ def later(call: Callable[[], object], seconds: float) -> None:
 
 def test_it_waits_for_the_first_draft_and_for_the_end() -> None:
     intake = Intake()
-    later(lambda: intake.put(refused(), future()), 0.05)
+    later(lambda: put(intake, refused(), future()), 0.05)
     assert len(intake.take(None)) == 1
     later(lambda: intake.close(future()), 0.05)
     assert len(intake.take(None)) == 1
@@ -178,14 +196,14 @@ def test_it_waits_for_the_first_draft_and_for_the_end() -> None:
 def test_company_is_waited_for_only_after_a_group_of_some_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "GATHER", 30.0)
     intake = Intake()
-    intake.put(refused(), future())
+    put(intake, refused(), future())
     began = time.monotonic()
     assert len(intake.take(0)) == 1
     for _ in range(intake_module.LOAD):
-        intake.put(refused(), future())
+        put(intake, refused(), future())
     assert len(intake.take(0)) == intake_module.LOAD
     assert time.monotonic() - began < 30.0
-    intake.put(refused(), future())
+    put(intake, refused(), future())
     for at in range(1, intake_module.LOAD):
-        later(lambda: intake.put(refused(), future()), 0.02 * at)
+        later(lambda: put(intake, refused(), future()), 0.02 * at)
     assert len(intake.take(0)) == intake_module.LOAD
