@@ -83,22 +83,24 @@ class TargetNames:
             path = normal_path(request.path)
         except TargetError as error:
             raise Refused(_bad_request(error.reason, str(error))) from error
-        query = request.path.partition("?")[2]
+        _, mark, query = request.path.partition("?")
+        fields = header_fields(request)
         try:
-            self.shapes.check(
-                request.data.method.decode("latin-1"), exchange.target.host, path, query, header_fields(request)
-            )
+            self.shapes.check(request.data.method.decode("latin-1"), exchange.target.host, path, query, fields)
         except ShapeError as error:
             message = f"Gatekeeper: {error}."
             raise Refused(Refusal(status=error.status, reason=error.reason, message=message)) from error
         # One reading of the path: what the rules saw is what goes upstream.
-        request.path = path + "".join(request.path.partition("?")[1:])
+        request.path = path + mark + query
         check_framing(flow)
-        exchange.websocket = asks_for_websocket(header_fields(request))
+        exchange.websocket = asks_for_websocket(fields)
         if exchange.websocket:
             check_handshake(flow)
+        received = request.headers.fields
         _drop_hop_by_hop(flow, kept=KEPT if exchange.websocket else frozenset())
-        exchange.request = Message(method=request.method, url=request.url, path=path, headers=header_fields(request))
+        if exchange.websocket or request.headers.fields is not received:
+            fields = header_fields(request)
+        exchange.request = Message(method=request.method, url=request.url, path=path, headers=fields)
         exchange.advance(Phase.TARGETED)
 
     @on_request

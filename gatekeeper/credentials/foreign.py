@@ -1,5 +1,6 @@
 """The keys that a container sends itself: where they stand in a request, and the request without them. Pure."""
 
+import functools
 import re
 import urllib.parse
 from collections.abc import Iterator
@@ -93,13 +94,15 @@ def bare(value: str) -> str:
     return _SCHEME.sub("", value, count=1).strip()
 
 
+@functools.lru_cache(maxsize=1024)
 def spelling(name: str) -> str:
     """Compare header names as lenient servers do, to which `X_Api_Key` is `x-api-key`."""
     return name.strip().lower().replace("_", "-")
 
 
 def _parameters(path: str) -> Iterator[tuple[str, str]]:
-    for pair in path.partition("?")[2].split("&"):
+    query = path.partition("?")[2]
+    for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
         yield _decoded(name), urllib.parse.unquote_plus(value)
 

@@ -1,7 +1,6 @@
 """The credentials of upstream hosts, and what happens to the keys that containers send themselves."""
 
 import base64
-import hashlib
 import hmac
 import urllib.parse
 from collections import deque
@@ -193,7 +192,7 @@ class Vault:
 
     def fingerprint(self, value: str) -> str:
         """Name a key without giving it away: HMAC-SHA-256 hex over it, without its scheme word."""
-        return hmac.new(self._key, bare(value).encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, bare(value).encode("utf-8", "surrogatepass"), "sha256").hex()
 
 
 def _templates(config: CredentialConfig) -> Iterator[tuple[str, SecretTemplate]]:

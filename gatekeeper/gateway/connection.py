@@ -13,13 +13,17 @@ Written for mitmproxy 12.2 and 12.3; a test pins the versions.
 """
 
 import asyncio
+import dataclasses
+import functools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, override
+from weakref import WeakKeyDictionary
 
 from mitmproxy.addonmanager import traverse
-from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.connection import Client, Connection, ConnectionState
+from mitmproxy.hooks import all_hooks
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy import commands, events, layer, mode_servers, server
 from mitmproxy.proxy.layers.http import HttpStream
@@ -35,6 +39,9 @@ type Listener = Callable[[object], Awaitable[None] | None]
 READ_LIMIT: Final = 1 << 20
 """Bytes; more than a stream reader ever holds, so that one read empties it."""
 
+_ARRIVING: Final = memoryview(bytearray(1 << 18))
+"""Where every transport of the loop reads into, one after the other: what it got is copied before the next read."""
+
 
 class GatewayConnection(mode_servers.ProxyConnectionHandler):
     """One client's connection. `feed` takes what happens to it and its upstreams, in order."""
@@ -48,7 +55,31 @@ class GatewayConnection(mode_servers.ProxyConnectionHandler):
         self._tasks: set[asyncio.Task[None]] = set()
         self._congested: set[Connection] = set()
         self._unanswered = 0
+        self._busy = Busy(self.timeout_watchdog)
         self._tunnel: layer.Layer | None = None
+        _handlers[self.client] = self
+
+    @property
+    def direct(self) -> bool:
+        """Whether what happens goes straight to the layers in the tunnel: none around it has to see a hook pass."""
+        return self.layer is self._tunnel
+
+    def run_hook(self, hook: commands.StartHook) -> bool:
+        """Begin a hook of a layer; True where it is over already. Else the layers get its completion later."""
+        waits = False
+
+        async def run() -> None:
+            await self.handle_hook(hook)
+            if waits:
+                self.feed(events.HookCompleted(hook))
+
+        task = self._begin(run())
+        if task.done():
+            task.result()
+            return True
+        waits = True
+        self._unanswered += 1
+        return False
 
     def feed(self, event: events.Event) -> None:
         """Hand an event to the layers, after those that came before it. What fails in a layer ends the connection."""
@@ -108,8 +139,8 @@ class GatewayConnection(mode_servers.ProxyConnectionHandler):
 
     @override
     async def handle_hook(self, hook: commands.StartHook) -> None:
-        (data,) = hook.args()
-        with self.timeout_watchdog.disarm():
+        data = getattr(hook, _subject(hook.name))
+        with self._busy:
             for listener in self._listening(hook.name):
                 try:
                     if (result := listener(data)) is not None:
@@ -204,16 +235,49 @@ class GatewayConnection(mode_servers.ProxyConnectionHandler):
         return listeners
 
 
-class Arrivals(asyncio.Protocol):
-    """What a transport tells: bytes, their end, and that it can't get rid of what it should send."""
+_handlers: WeakKeyDictionary[Client, GatewayConnection] = WeakKeyDictionary()
+
+
+def direct_handler(client: Client) -> GatewayConnection | None:
+    """Give the handler of a client whose layers may run hooks themselves, or None: then they are passed out."""
+    handler = _handlers.get(client)
+    return handler if handler is not None and handler.direct else None
+
+
+class Busy:
+    """Keeps a connection from being taken for idle while a hook is at work: the watchdog's `disarm`, made once."""
+
+    def __init__(self, watchdog: server.TimeoutWatchdog) -> None:
+        self._watchdog = watchdog
+
+    def __enter__(self) -> None:
+        self._watchdog.can_timeout.clear()
+        self._watchdog.blocker += 1
+
+    def __exit__(self, *error: object) -> None:
+        self._watchdog.blocker -= 1
+        if not self._watchdog.blocker:
+            self._watchdog.register_activity()
+            self._watchdog.can_timeout.set()
+
+
+class Arrivals(asyncio.BufferedProtocol):
+    """What a transport tells: bytes, their end, and that it can't get rid of what it should send.
+
+    Buffered, since a plain protocol's transport makes 256 KiB of bytes for each read and gives most of them back.
+    """
 
     def __init__(self, handler: GatewayConnection, connection: Connection) -> None:
         self._handler, self._connection = handler, connection
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @override
-    def data_received(self, data: bytes) -> None:
-        self._handler.feed(events.DataReceived(self._connection, data))
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return _ARRIVING
+
+    @override
+    def buffer_updated(self, nbytes: int) -> None:
+        self._handler.feed(events.DataReceived(self._connection, bytes(_ARRIVING[:nbytes])))
 
     @override
     def eof_received(self) -> bool:
@@ -235,6 +299,13 @@ class Arrivals(asyncio.Protocol):
     def _end(self) -> None:
         if not self.ended.done():
             self.ended.set_result(None)
+
+
+@functools.cache
+def _subject(hook: str) -> str:
+    """Name the one field of a hook: what it is about."""
+    (field,) = dataclasses.fields(all_hooks[hook])  # type: ignore[arg-type]
+    return field.name
 
 
 def _in_tunnel(asked: layer.NextLayer) -> bool:

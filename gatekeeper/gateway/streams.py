@@ -8,10 +8,27 @@ import copy
 from typing import override
 
 from mitmproxy.connection import Server
-from mitmproxy.proxy import events, layer
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as http_layers
-from mitmproxy.proxy.layers.http import GetHttpConnection, GetHttpConnectionCompleted, HttpLayer, HttpStream
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    GetHttpConnection,
+    GetHttpConnectionCompleted,
+    HttpLayer,
+    HttpStream,
+    RegisterHttpConnection,
+    SendHttp,
+)
+from mitmproxy.proxy.layers.http._base import ReceiveHttp
+from mitmproxy.proxy.layers.http._events import RequestHeaders
+from mitmproxy.proxy.layers.http._hooks import (
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
 
+from gatekeeper.gateway.connection import direct_handler
 from gatekeeper.gateway.heads import plain_size
 from gatekeeper.gateway.replace import replace
 
@@ -37,7 +54,50 @@ class GatewayStream(HttpStream):
 
 
 class GatewayHttp(HttpLayer):
-    """HTTP in a tunnel."""
+    """HTTP in a tunnel.
+
+    A hook on a message runs where its stream asks for it. If it waits for nothing, its stream goes on at once: what is
+    around need not pass the question out, nor the answer in.
+    """
+
+    @override
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        for command in child.handle_event(event):
+            match command:
+                case ReceiveHttp():
+                    if isinstance(command.event, RequestHeaders):
+                        yield from self.make_stream(command.event.stream_id)
+                    # A stream may be over before all that comes for it has.
+                    if (stream := self.streams.get(command.event.stream_id)) is not None:
+                        yield from self.event_to_child(stream, command.event)
+                case SendHttp():
+                    yield from self.event_to_child(self.connections[command.connection], command.event)
+                case commands.SendData():
+                    yield command
+                case HttpRequestHeadersHook() | HttpRequestHook() | HttpResponseHeadersHook() | HttpResponseHook() if (
+                    handler := direct_handler(self.context.client)
+                ) is not None:
+                    self.command_sources[command] = child
+                    if handler.run_hook(command):
+                        yield from self.event_to_child(self.command_sources.pop(command), events.HookCompleted(command))
+                case DropStream():
+                    self.streams.pop(command.stream_id, None)
+                case _:
+                    yield from self._of_child(child, command)
+
+    def _of_child(self, child: layer.Layer, command: commands.Command) -> layer.CommandGenerator[None]:
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = child
+        match command:
+            case GetHttpConnection():
+                yield from self.get_connection(command)
+            case RegisterHttpConnection():
+                yield from self.register_connection(command)
+            case commands.OpenConnection():
+                self.connections[command.connection] = child
+                yield command
+            case _:
+                yield command
 
     @override
     def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
