@@ -5,7 +5,7 @@ between them too one approval releases one exchange.
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Final
 
 from gatekeeper.approvals.case import Case
@@ -71,6 +71,14 @@ class Cases:
             finally:
                 winner.chosen = False
         case.wake()
+
+    @contextlib.asynccontextmanager
+    async def settling(self, case: Case) -> AsyncIterator[None]:
+        """Settle a case after a change to it, also one that came to nothing because another desk was first."""
+        try:
+            yield
+        finally:
+            await self.settle(case)
 
     async def swap(self, case: Case, after: Approval) -> bool:
         """Make a change durable; where another desk was first, take up what that has stored instead."""

@@ -35,9 +35,9 @@ class Deciding:
         receipt = await ledger.write(data)
         if stated.scope is Scope.BREAK_GLASS:
             logger.warning("BREAK GLASS: %s releases %s alone", stated.reviewer, case.approval.id)
-        while not await self._cases.swap(case, await proof.counted(case.approval, first, receipt)):
-            pass  # another desk has changed it: the decision is counted on that, if it still can be
-        await self._cases.settle(case)
+        async with self._cases.settling(case):
+            while not await self._cases.swap(case, await proof.counted(case.approval, first, receipt)):
+                pass  # another desk has changed it: the decision is counted on that, if it still can be
         await self._remember(case.approval, stated, receipt.time)
         if case.approval.state is not State.PENDING:
             self._ended(case)
@@ -57,9 +57,9 @@ class Deciding:
         """Take an approval back; raises ValueError for one that is not pending. Under the case's lock."""
         case.approval.timed(self._cases.ledger.now()).withdrawn()
         await self._cases.ledger.write(WithdrawData(approval=case.approval.id, by=by, why=why))
-        while not await self._cases.swap(case, case.approval.withdrawn()):
-            pass
-        await self._cases.settle(case)
+        async with self._cases.settling(case):
+            while not await self._cases.swap(case, case.approval.withdrawn()):
+                pass
         self._ended(case)
 
     async def revoke(self, grant: Grant, stated: Statement, statement: str, signature: str) -> None:
@@ -94,11 +94,11 @@ class Deciding:
         return grant
 
     async def _end_by_grant(self, case: Case) -> None:
-        while case.approval.timed(self._cases.ledger.now()).state is State.PENDING:
-            if await self._cases.swap(case, case.approval.granted()):
-                self._ended(case)
-                break
-        case.wake()
+        async with self._cases.settling(case):
+            while case.approval.timed(self._cases.ledger.now()).state is State.PENDING:
+                if await self._cases.swap(case, case.approval.granted()):
+                    self._ended(case)
+                    break
 
     async def _remember(self, approval: Approval, stated: Statement, at: Instant) -> None:
         asked = approval.asked
