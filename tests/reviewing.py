@@ -58,6 +58,7 @@ class Recording:
 
     clock: Clock = system_clock
     drafts: list[Draft] = field(default_factory=list)
+    times: list[Instant] = field(default_factory=list)
     down_for: Callable[[Data], bool] = lambda _data: False
 
     def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
@@ -66,8 +67,9 @@ class Recording:
             future.set_exception(JournalDown("the disk is full"))
         else:
             self.drafts.append(draft)
+            self.times.append(self.clock())
             seq = Seq(len(self.drafts) - 1)
-            future.set_result(Receipt(seq, hashlib.sha256(str(seq).encode()).hexdigest(), self.clock()))
+            future.set_result(Receipt(seq, hashlib.sha256(str(seq).encode()).hexdigest(), self.times[-1]))
         return future
 
     def kinds(self) -> list[str]:

@@ -199,6 +199,13 @@ class DeskMachine(RuleBasedStateMachine):
                 self._check_release(place, draft.data)
 
     @invariant()
+    def no_release_is_later_than_its_approval_lived(self) -> None:
+        expiry = {hold.approval: hold.expires for hold in self.recording.of(HoldData)}
+        for time, draft in zip(self.recording.times, self.recording.drafts, strict=True):
+            if isinstance(draft.data, ReleaseData):
+                assert time <= expiry[draft.data.approval]
+
+    @invariant()
     def each_hold_ends_once_and_after_it_began(self) -> None:
         ended: set[ExchangeId] = set()
         begun: set[ExchangeId] = set()
