@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,7 +36,7 @@ def busy_seconds() -> float:
 def fsync_ms(folder: Path) -> float:
     """Measure the median of an 8 kB write with fsync, in ms."""
     times: list[float] = []
-    with (folder / "fsync").open("wb") as file:
+    with tempfile.TemporaryFile(dir=folder) as file:
         for _ in range(FSYNCS):
             begin = time.perf_counter()
             file.write(b"\0" * 8192)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import re
 import threading
-import time
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -23,8 +22,8 @@ ENVELOPE: Final = 1024
 GATHER: Final = 0.002
 """Seconds that a group may wait for company, under load only (DESIGN §3 "Processes")."""
 
-LOAD: Final = 4
-"""Entries in a group from which on the journal counts as under load, and for which the next one waits."""
+IDLE: Final = 0.0001
+"""Seconds of one turn of the event loop; in a shorter one it had nothing to do but to look here."""
 
 MOST_PENDING: Final = 20_000
 """Drafts in the queue; what comes on top is refused, so that memory stays bounded."""
@@ -47,7 +46,6 @@ class Waiting(msgspec.Struct, frozen=True, gc=False):
 
     draft: Draft
     raw: bytes
-    size: int
     future: asyncio.Future[Receipt] | None
 
 
@@ -110,19 +108,23 @@ def _check_content(draft: Draft) -> int:
 
 
 class Intake:
-    """The queue between the event loop and the writer's thread."""
+    """The queue between the event loop and the writer's thread.
+
+    The writer is woken when the loop has nothing else to do, or has been busy for 2 ms: until then each turn may bring
+    more drafts for the same group, and a thread that wakes earlier takes the interpreter's lock from the loop.
+    """
 
     def __init__(self) -> None:
         self.failed: str | None = None
         self.closed = False
         self._lock = threading.Lock()
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._sleeping = False
-        self._gathered: list[Waiting] = []
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._queue: list[Waiting] = []
         self._bytes = 0
         self._exchanges = Exchanges()
-        self._last = 0
+        # Of the event loop alone: since when a group is gathered, and when its last turn began.
+        self._since: float | None = None
+        self._turned = 0.0
 
     @property
     def drained(self) -> bool:
@@ -131,82 +133,62 @@ class Intake:
             return self.closed and not self._queue
 
     def put(self, draft: Draft, future: asyncio.Future[Receipt]) -> None:
-        """Queue a draft. Raises JournalDown where the journal is down, closed or behind; ValueError for a bad draft.
+        """Queue a draft; on the loop of its future.
 
-        A draft that can't follow what its exchange has so far is a bad one: it would spoil the log for verification.
-        The writer gets it when the loop's turn is over, with all that came in the same turn: no future could resolve
-        earlier, and the writer does not take the interpreter lock away meanwhile.
+        Raises JournalDown where the journal is down, closed or behind; ValueError for a bad draft. One that can't
+        follow what its exchange has so far is a bad one: it would spoil the log for verification.
         """
         checked = check_draft(draft)
         with self._lock:
             if self.failed is not None or self.closed:
                 raise JournalDown(self.failed or "the journal is closed")
-            pending = len(self._queue) + len(self._gathered)
-            if pending >= MOST_PENDING or (pending and self._bytes + checked.size > MOST_BYTES):
+            if len(self._queue) >= MOST_PENDING or (self._queue and self._bytes + checked.size > MOST_BYTES):
                 msg = "the journal can't keep up: its disk is too slow for so many calls"
                 raise JournalDown(msg)
             self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
-            if not self._gathered:
-                future.get_loop().call_soon(self.hand_over)
-            self._gathered.append(Waiting(draft, checked.raw, checked.size, future))
+            self._queue.append(Waiting(draft, checked.raw, future))
             self._bytes += checked.size
+        if self._since is None:
+            loop = future.get_loop()
+            self._since = self._turned = loop.time()
+            loop.call_soon(self._turn, loop)
 
     def close(self, future: asyncio.Future[Receipt]) -> None:
         """Queue the end of what is still open, then `close`; nothing comes after it."""
         with self._lock:
             for draft in [*self._exchanges.truncations(), Draft(data=CloseData())]:
                 last = future if isinstance(draft.data, CloseData) else None
-                self._gathered.append(Waiting(draft, canonical_json(draft.data), 0, last))
+                self._queue.append(Waiting(draft, canonical_json(draft.data), last))
             self.closed = True
-            self._pass_on()
-            self._wake.put(None)
+        self.poke()
 
     def fail(self, why: str) -> list[Waiting]:
         """Take nothing any more; gives what was waiting."""
         with self._lock:
             self.failed = why
-            waiting = [*self._queue, *self._gathered]
-            self._queue, self._gathered, self._bytes = [], [], 0
+            waiting, self._queue, self._bytes = self._queue, [], 0
         return waiting
 
     def poke(self) -> None:
-        """Let the writer look for something else to do than drafts."""
-        self._wake.put(None)
+        """Wake the writer now: it looks at what there is, be it nothing."""
+        if self._bell.empty():
+            self._bell.put(None)
 
     def take(self, patience: float | None) -> list[Waiting]:
-        """Wait for drafts, and give all there are: none where `patience` (s) ran out, or once it is closed and empty.
-
-        At once when idle; under load, that is after a group of some size, it waits up to 2 ms for company.
-        """
-        if not self._queue and not self.closed:
-            self._sleep(patience)
-        if self._last >= LOAD:
-            deadline = time.monotonic() + GATHER
-            while len(self._queue) < LOAD and not self.closed and (left := deadline - time.monotonic()) > 0:
-                self._sleep(left)
+        """Wait to be woken, at most `patience` seconds, and give all that is queued: none, once closed and empty."""
+        if not self.closed:
+            with contextlib.suppress(Empty):
+                self._bell.get(timeout=patience)
         with self._lock:
-            waiting, self._queue = self._queue, []
-            self._bytes -= sum(one.size for one in waiting)
-        self._last = len(waiting)
+            waiting, self._queue, self._bytes = self._queue, [], 0
         return waiting
 
-    def _sleep(self, seconds: float | None) -> None:
-        """Wait until something is queued after this, or has been since the last look at the queue."""
-        with self._lock:
-            self._sleeping = not self._queue or self._last >= LOAD
-            if not self._sleeping:
-                return
-        with contextlib.suppress(Empty):
-            self._wake.get(timeout=seconds)
-
-    def hand_over(self) -> None:
-        """Let the writer have what was gathered."""
-        with self._lock:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        self._queue += self._gathered
-        self._gathered = []
-        if self._sleeping and self._queue:
-            self._sleeping = False
-            self._wake.put(None)
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the writer, unless the last turn of the event loop was a busy one and there is time for another."""
+        began, self._turned = self._turned, loop.time()
+        if self._turned - began >= IDLE and self._since is not None and self._turned - self._since < GATHER:
+            loop.call_soon(self._turn, loop)
+            return
+        self._since = None
+        if self._queue:
+            self.poke()

@@ -33,10 +33,10 @@ from gatekeeper.journal.tally import Tally
 
 logger = logging.getLogger(__name__)
 
-HEAD_QUIET: Final = 0.005
+HEAD_QUIET: Final = 0.02
 """Seconds without drafts after which the newest note is written to `head`."""
 
-HEAD_LAG: Final = 0.05
+HEAD_LAG: Final = 0.2
 """Seconds that `head` may be behind while drafts keep coming: its rename costs more than a commit (decision 0012)."""
 
 ANCHOR_EVERY: Final = 60.0
@@ -53,6 +53,9 @@ NEW_KEY: Final = "new"
 
 SEAL_AGAIN: Final = 1.0
 """Seconds after which a segment that a reader has kept from being sealed is tried again."""
+
+SIZE_EVERY: Final = 0.1
+"""Seconds between two looks at how large the segment's file is."""
 
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at what is done beside the writer."""
@@ -79,7 +82,8 @@ class Journal:
         self._head, self._head_at = opened.note, time.monotonic()
         self._anchored = opened.note
         self._anchored_at = time.monotonic()
-        self._month = _month(opened.store.time_of(opened.store.start()))
+        self._month_ends = _month_end(opened.store.time_of(opened.store.start()))
+        self._sized_at = 0.0
         self._following: Following | None = None
         self._rotating = False
         self._seal_at = 0.0
@@ -327,9 +331,16 @@ class Journal:
                 state.follow(self._store, self._growth.frontier.size)
                 self._seal(state)
             return
-        over = self._limits.monthly and _month(self._growth.last) != self._month
-        if over or self._files.log.stat().st_size >= self._limits.bytes:
+        if (self._limits.monthly and self._growth.last >= self._month_ends) or self._is_full():
             self._want_seal(None, rotate=False)
+
+    def _is_full(self) -> bool:
+        """Look at the size of the segment's file, unless that was done just before."""
+        at = time.monotonic()
+        if at - self._sized_at < SIZE_EVERY:
+            return False
+        self._sized_at = at
+        return self._files.log.stat().st_size >= self._limits.bytes
 
     def _seal(self, state: OpenState) -> None:
         signing = load_signing_key(self._secrets.signing)
@@ -352,7 +363,7 @@ class Journal:
         if self._rotating:
             put_key_in_force(self._files, self._secrets, vkey)
         self._rotating = False
-        self._month = _month(self._growth.last)
+        self._month_ends = _month_end(self._growth.last)
         self._write_head()
         self._anchor()
         sealed, self._sealed = self._sealed, []
@@ -403,9 +414,11 @@ class Journal:
             stack.callback(self._keys.close)
 
 
-def _month(time: Instant) -> tuple[int, int]:
+def _month_end(time: Instant) -> Instant:
+    """Give the instant at which the month (UTC) of another is over."""
     moment = dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC)
-    return moment.year, moment.month
+    following = dt.datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=dt.UTC)
+    return Instant(int(following.timestamp()) * 1_000_000)
 
 
 def _refuse(futures: Sequence[asyncio.Future[Any] | None], error: Exception) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -93,41 +93,23 @@ def test_the_envelope_is_larger_than_anything_that_is_put_around_the_data(draft:
     assert len(grown.group.leaves[0][1]) < small + ENVELOPE
 
 
-def put(intake: Intake, draft: Draft, waits: asyncio.Future[Receipt]) -> None:
-    """Queue a draft in a turn of the loop of its own."""
-    intake.put(draft, waits)
-    intake.hand_over()
-
-
-def test_what_comes_in_one_turn_of_the_loop_is_one_group() -> None:
-    async def scenario() -> None:
-        intake = Intake()
-        for at in range(3):
-            intake.put(request(at), asyncio.get_running_loop().create_future())
-        assert intake.take(0) == []
-        await asyncio.sleep(0)
-        assert len(intake.take(0)) == 3
-
-    asyncio.run(scenario())
-
-
 def test_what_is_put_is_taken_in_order() -> None:
     intake = Intake()
     drafts = typical()
     for draft in drafts:
-        put(intake, draft, future())
+        intake.put(draft, future())
     assert [one.draft for one in intake.take(0)] == drafts
     assert intake.take(0) == []
 
 
 def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
     intake = Intake()
-    put(intake, request(1), future())
+    intake.put(request(1), future())
     with pytest.raises(GrammarError, match="out of order"):
-        put(intake, typical(2)[5], future())
-    put(intake, response(1), future())
+        intake.put(typical(2)[5], future())
+    intake.put(response(1), future())
     with pytest.raises(GrammarError, match="no open exchange"):
-        put(intake, response(1), future())
+        intake.put(response(1), future())
     assert [one.draft.data.kind for one in intake.take(0)] == ["request", "response"]
 
 
@@ -135,27 +117,27 @@ def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
 def test_it_is_bounded_in_drafts_and_in_bytes(monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(intake_module, limit, value)
     intake = Intake()
-    put(intake, request(1), future())
-    put(intake, request(2), future())
+    intake.put(request(1), future())
+    intake.put(request(2), future())
     with pytest.raises(JournalDown, match="keep up"):
-        put(intake, request(3), future())
+        intake.put(request(3), future())
     assert len(intake.take(0)) == 2
-    put(intake, request(3), future())
+    intake.put(request(3), future())
     assert len(intake.take(0)) == 1
 
 
 def test_one_large_body_fits_into_an_empty_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MOST_BYTES", 3)
     intake = Intake()
-    put(intake, request(1, body=b"12345"), future())
+    intake.put(request(1, body=b"12345"), future())
     assert len(intake.take(0)) == 1
 
 
 def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "MOST_PENDING", 2)
     intake = Intake()
-    put(intake, request(1), future())
-    put(intake, request(2), future())
+    intake.put(request(1), future())
+    intake.put(request(2), future())
     last = future()
     intake.close(last)
     assert not intake.drained
@@ -170,40 +152,85 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
     assert taken[-1].future is last
     assert intake.drained
     with pytest.raises(JournalDown, match="closed"):
-        put(intake, refused(), future())
+        intake.put(refused(), future())
 
 
 def test_after_a_failure_nothing_is_taken_and_what_waits_is_given_back() -> None:
     intake = Intake()
-    put(intake, refused(), future())
+    intake.put(refused(), future())
     assert [one.draft for one in intake.fail("the disk is full")] == [refused()]
     with pytest.raises(JournalDown, match="the disk is full"):
-        put(intake, refused(), future())
+        intake.put(refused(), future())
 
 
-def later(call: Callable[[], object], seconds: float) -> None:
-    threading.Timer(seconds, call).start()
+async def taken(intake: Intake, patience: float = 10.0) -> list[RefusedData]:
+    """Take as the writer does, in a thread, and give the data."""
+    return [one.draft.data for one in await asyncio.to_thread(intake.take, patience)]
 
 
-def test_it_waits_for_the_first_draft_and_for_the_end() -> None:
+def numbered(number: int) -> Draft:
+    return Draft(data=RefusedData(reason="unauthenticated", subject=None, peer="", target=None, count=number))
+
+
+def test_a_draft_is_taken_at_once_where_the_loop_is_idle() -> None:
     intake = Intake()
-    later(lambda: put(intake, refused(), future()), 0.05)
-    assert len(intake.take(None)) == 1
-    later(lambda: intake.close(future()), 0.05)
-    assert len(intake.take(None)) == 1
+
+    async def one_at_a_time() -> float:
+        began = time.monotonic()
+        for number in range(20):
+            waiting = asyncio.create_task(taken(intake))
+            await asyncio.sleep(0.001)
+            intake.put(numbered(number), asyncio.get_running_loop().create_future())
+            assert await waiting == [numbered(number).data]
+        return time.monotonic() - began
+
+    assert asyncio.run(one_at_a_time()) < 5.0
 
 
-def test_company_is_waited_for_only_after_a_group_of_some_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_the_loop_is_busy_drafts_gather(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_module, "GATHER", 30.0)
+    monkeypatch.setattr(intake_module, "IDLE", 0.004)
     intake = Intake()
-    put(intake, refused(), future())
-    began = time.monotonic()
-    assert len(intake.take(0)) == 1
-    for _ in range(intake_module.LOAD):
-        put(intake, refused(), future())
-    assert len(intake.take(0)) == intake_module.LOAD
-    assert time.monotonic() - began < 30.0
-    put(intake, refused(), future())
-    for at in range(1, intake_module.LOAD):
-        later(lambda: put(intake, refused(), future()), 0.02 * at)
-    assert len(intake.take(0)) == intake_module.LOAD
+
+    async def busy() -> list[RefusedData]:
+        waiting = asyncio.create_task(taken(intake))
+        for number in range(5):
+            intake.put(numbered(number), asyncio.get_running_loop().create_future())
+            time.sleep(0.02)  # noqa: ASYNC251 - the loop is to be busy
+            await asyncio.sleep(0)
+        return await waiting
+
+    assert asyncio.run(busy()) == [numbered(number).data for number in range(5)]
+
+
+def test_they_gather_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "GATHER", 0.05)
+    monkeypatch.setattr(intake_module, "IDLE", 0.0)
+    intake = Intake()
+
+    async def never_idle() -> float:
+        waiting = asyncio.create_task(taken(intake))
+        await asyncio.sleep(0.02)
+        began = time.monotonic()
+        intake.put(numbered(1), asyncio.get_running_loop().create_future())
+        assert await waiting == [numbered(1).data]
+        return time.monotonic() - began
+
+    assert 0.04 < asyncio.run(never_idle()) < 5.0
+
+
+def test_patience_that_runs_out_gives_what_there_is() -> None:
+    intake = Intake()
+    assert intake.take(0.01) == []
+    intake.put(refused(), future())
+    assert len(intake.take(0.01)) == 1
+
+
+def test_the_end_and_a_poke_wake_it() -> None:
+    intake = Intake()
+    for wake in (intake.poke, lambda: intake.close(future())):
+        timer = threading.Timer(0.05, wake)
+        timer.start()
+        intake.take(None)
+        timer.join()
+    assert intake.drained
