@@ -90,7 +90,8 @@ class Client(asyncio.Protocol):
         return answer
 
 
-async def _connect(job: Job, context: ssl.SSLContext) -> Client:
+async def connect(job: Job, context: ssl.SSLContext) -> Client:
+    """Open a connection to the upstream, through the proxy where there is one."""
     loop = asyncio.get_running_loop()
     transport, client = await loop.create_connection(Client, "127.0.0.1", job.route.port)
     if job.route.proxied:
@@ -113,7 +114,7 @@ async def _measure(job: Job) -> Measured:
 
     async def keep_alive() -> None:
         nonlocal last
-        client = await _connect(job, context)
+        client = await connect(job, context)
         while (before := time.perf_counter()) < end or not latencies:
             last = await client.ask(question)
             if before >= begin:
@@ -123,7 +124,7 @@ async def _measure(job: Job) -> Measured:
     async def connect_each() -> None:
         nonlocal last
         while (before := time.perf_counter()) < end or not latencies:
-            client = await _connect(job, context)
+            client = await connect(job, context)
             last = await client.ask(question)
             if before >= begin:
                 latencies.append(time.perf_counter() - before)

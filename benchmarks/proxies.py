@@ -99,12 +99,13 @@ def bare(folder: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, upstream: int) -> Iterator[Running]:
-    """Run the gateway: identity, 20 rules, masking, a durable journal."""
+def gateway(folder: Path, upstream: int, *settings: str) -> Iterator[Running]:
+    """Run the gateway: identity, 20 rules, masking, a durable journal; `settings` are `key=value`."""
     port = free_port()
     config = folder / "config.toml"
     config.write_text(CONFIG.format(port=port, upstream=upstream, rules=RULES))
     command = [BIN / "gatekeeper", "run", "--config", config]
+    command += [word for setting in settings for word in ("--set", setting)]
     with _running(command, port, folder / "gateway.log") as pid:
         token = (folder / "data" / "first-token.jwt").read_text().strip()
         credential = base64.b64encode(f"workload:{token}".encode()).decode()

@@ -81,13 +81,13 @@ def standing(folder: Path, scenarios: Sequence[Scenario], *more: Peer) -> Iterat
     """Start everything, and see that each target answers, and the gateway masks, before anything is measured."""
     root, leaf = make_certificates(folder)
     with contextlib.ExitStack() as stack:
-        upstream, told = stack.enter_context(_process(serve, leaf))
+        upstream, told = stack.enter_context(process(serve, leaf))
         port: int = told.recv()
-        loader, jobs = stack.enter_context(_process(work))
+        loader, jobs = stack.enter_context(process(work))
         stock, own = stack.enter_context(mitmdump(folder)), stack.enter_context(gateway(folder, port))
         others = [stack.enter_context(peer(folder)) for peer in more]
         direct = Running("direct", Route(port, str(root), proxied=False), upstream.pid or 0)
-        pids = tuple({process.pid or 0 for process in (upstream, loader)} | {stock.pid, own.pid})
+        pids = tuple({each.pid or 0 for each in (upstream, loader)} | {stock.pid, own.pid})
         bench = Bench(jobs, (direct, stock, *others, own), port, pids)
         for target in bench.targets:
             for scenario in scenarios:
@@ -99,17 +99,17 @@ def standing(folder: Path, scenarios: Sequence[Scenario], *more: Peer) -> Iterat
 
 
 @contextlib.contextmanager
-def _process(run: Any, *arguments: object) -> Iterator[tuple[BaseProcess, Connection]]:
+def process(run: Any, *arguments: object) -> Iterator[tuple[BaseProcess, Connection]]:
     """Run a function in a process of its own, with one end of a pipe as its last argument."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=run, args=(*arguments, there), daemon=True)
-    process.start()
+    started = context.Process(target=run, args=(*arguments, there), daemon=True)
+    started.start()
     try:
-        yield process, here
+        yield started, here
     finally:
-        process.terminate()
-        process.join()
+        started.terminate()
+        started.join()
 
 
 def _compare(bench: Bench, scenario: Scenario, connections: int, rounds: int, seconds: float) -> list[Sample]:
