@@ -2,7 +2,10 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Final
+
+from gatekeeper.masking.gate import compiled_set, spaced, words_gate
 
 CONTEXT: Final = 64
 """Characters to the left of a match in which context words are looked for."""
@@ -20,17 +23,34 @@ _RIGHT: Final = r"(?:(?![A-Za-z0-9])|(?<=(?-i:[a-z]))(?=(?-i:[A-Z])))"
 type Place = tuple[int, int]
 
 
-def nearest_word(words: str, text: str, at: int, within: int) -> Place | None:
-    """Find the last of these words left of a place, in the same field."""
-    start = max(0, at - within)
-    for field_end in _FIELD_END.finditer(text, start, at):
-        start = field_end.end()
+def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Place | None:
+    """Find the last of these words between `start` and a place, in the same field. `data`: what the gate reads of `text`."""
+    window = data[start:at]
+    if not _bounded(words)(window) and not (_CAMEL.search(window) and _anywhere(words)(window)):
+        return None
+    if b'"' in window:
+        for field_end in _FIELD_END.finditer(text, start, at):
+            start = field_end.end()
     last: Place | None = None
     for match in _compiled(words).finditer(text, start, at):
         last = match.span()
     return last
 
 
+# RE2 says in a fifth of the time that there is none; in its form a word ends where letters and digits do, or anywhere.
+_CAMEL: Final = re.compile(rb"[a-z0-9][A-Z]")
+
+
+@functools.cache
+def _bounded(words: str) -> Callable[[bytes], object]:
+    return compiled_set((rf"(?:^|[^A-Za-z0-9]){words_gate(words)}(?:[^A-Za-z0-9]|$)",)).Match
+
+
+@functools.cache
+def _anywhere(words: str) -> Callable[[bytes], object]:
+    return compiled_set((words_gate(words),)).Match
+
+
 @functools.cache
 def _compiled(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?i){_LEFT}(?:{words}){_RIGHT}")
+    return re.compile(rf"(?i){_LEFT}(?:{spaced(words)}){_RIGHT}")

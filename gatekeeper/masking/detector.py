@@ -8,7 +8,7 @@ type Validator = Callable[[str], int]
 """Gives how much of a match counts, from its start; 0 where it is nothing."""
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """Where something was found: code points of the text, end exclusive."""
 
     start: int
@@ -26,7 +26,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     `gate` (RE2 syntax; it reads ASCII, with `?` for any other character) is found wherever `pattern` is.
     `shape`, or `gate` where it is empty, begins where `pattern` does or up to `lead` characters before.
     `numeric`: a match begins with a digit that stands in no word and after no decimal point, or with one + or (
-    before it, and holds six digits, an IPv4 address, or a capital among its first characters.
+    before it, and holds six digits, an IPv4 address, or a capital among its first characters. What its shape asks of
+    digits it asks of the first three. Where it has no `shape`, its `gate` is where a number begins.
 
     `context`: one of these words must stand to the left, at most `within` characters before the match.
     `against`: none of these may stand there, nearer than that word; without `context`, near the match.

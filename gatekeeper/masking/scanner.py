@@ -8,7 +8,7 @@ import bisect
 import enum
 import functools
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -18,24 +18,27 @@ from gatekeeper.masking.allow import NOTHING, Allowed
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS
 from gatekeeper.masking.context import AGAINST, CONTEXT, nearest_word
 from gatekeeper.masking.detector import Detector, Span
-from gatekeeper.masking.gate import Gate, NumberGate, Rows, gate_bytes, locate, locate_words, numbers_of
+from gatekeeper.masking.gate import Gate, Rows, gate_bytes, goes_on, locate, locate_words, numbers_of
 from gatekeeper.masking.growth import Growth
 from gatekeeper.masking.work import Work
 
-__all__ = ["LEFT", "Candidate", "Outcome", "Scan", "Scanner", "Work", "default_scanner"]
+__all__ = ["BETWEEN", "LEFT", "Candidate", "Fields", "Outcome", "Scan", "Scanner", "Work", "default_scanner"]
 
 LEFT: Final = CONTEXT + 16
 """Characters to the left of a place that decide, lookbehinds included, what is found there."""
 
 _AHEAD: Final = 2  # characters past its end that a pattern may look at
 _LEAST: Final = 4  # characters of the shortest match
+_NEAR: Final = 160  # characters of a text of which no part is asked about for its own sake
+_FEW: Final = 3  # patterns that are tried sooner than the gate is asked which of them could match
+_REMEMBERED: Final = 1 << 12
 # What the parts cost, in units of Work.
 _GATE_CHARACTERS: Final = 8  # a unit passes so many characters through the gate or a locator
 _TRY: Final = 100
 _GROWTH: Final = 20  # units a character for the question what could still grow
 
 
-class Scan(msgspec.Struct, frozen=True):
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """`spans` are settled; more text could make a difference from `settled` on."""
 
     spans: tuple[Span, ...]
@@ -52,7 +55,7 @@ class Outcome(enum.Enum):
     ALLOWED = "on an allow-list"
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A match of a detector's pattern; `word` is the place of the word that spoke for it or against it."""
 
     start: int
@@ -68,6 +71,44 @@ class Candidate(msgspec.Struct, frozen=True):
         return self.start, -self.end, -self.detector.priority, distance
 
 
+class Fields(msgspec.Struct, frozen=True):
+    """Texts that were joined to be looked at at once, each as if it stood alone.
+
+    What stands left of text n begins at lefts[n]; what is found in it begins from begins[n] on, and ends at ends[n] at most.
+    """
+
+    lefts: list[int]
+    begins: list[int]
+    ends: list[int]
+
+    def number(self, at: int) -> int:
+        """Give the number of the text that holds a place, or stands before it."""
+        return bisect.bisect_right(self.begins, at) - 1
+
+    def bounds(self, at: int) -> tuple[int, int] | None:
+        """Give where the text that holds a place is, with what stands left of it; None where the place is in no text."""
+        number = self.number(at)
+        return (self.lefts[number], self.ends[number]) if number >= 0 and at < self.ends[number] else None
+
+
+BETWEEN: Final = "\0\n"
+"""What stands between joined texts: no detector's look to the left reaches over both."""
+
+
+class _Row:
+    """A detector, ready to run."""
+
+    __slots__ = ("detector", "lead", "match", "matches", "order", "shape")
+
+    def __init__(self, number: int, detector: Detector) -> None:
+        self.detector = detector
+        pattern = _compiled(detector.pattern)
+        self.match, self.matches = pattern.match, pattern.finditer
+        self.shape = detector.shape or detector.gate
+        self.lead = detector.lead
+        self.order = -detector.priority, number
+
+
 class Scanner:
     """A compiled table of detectors, with the allow-lists."""
 
@@ -75,24 +116,13 @@ class Scanner:
         self.detectors = tuple(detectors)
         self.allowed = allowed
         self._gate = Gate(self.detectors)
-        self._number_gate = NumberGate(self.detectors)
         self._growth = Growth(self.detectors)
-        self._last: tuple[bytes, Rows] = (b"", 0)
+        self._chosen: dict[Rows, tuple[_Row, ...]] = {}
+        self._row = functools.cache(lambda number: _Row(number, self.detectors[number]))
 
     def passes(self, text: str) -> bool:
         """Tell whether anything could be found in a text, which must be folded already."""
-        data = gate_bytes(text)
-        opened = self._opened(data)
-        numeric = opened & self._number_gate.numeric
-        return opened != numeric or (numeric != 0 and any(self._number_gate.starts(data, 0, numeric)))
-
-    def _opened(self, data: bytes) -> Rows:
-        """Ask the gate, once for a text that is asked about twice in turn."""
-        last, opened = self._last
-        if data != last:
-            opened = self._gate.open(data)
-            self._last = data, opened
-        return opened
+        return self._gate.passes(gate_bytes(text))
 
     def lets_be(self, path: tuple[str | int, ...]) -> bool:
         """Tell whether what stands at this path of a JSON document is on an allow-list."""
@@ -115,73 +145,106 @@ class Scanner:
             found.append(candidate)
             if not final and candidate.end > len(text) - _AHEAD:
                 settled = min(settled, candidate.start)
-        found = sorted((candidate for candidate in found if candidate.start < settled), key=lambda c: c.order)
-        return Scan(tuple(_resolved(found, floor)), settled)
+        return Scan(_resolved([candidate for candidate in found if candidate.start < settled], floor), settled)
+
+    def scan_fields(self, text: str, fields: Fields, work: Work) -> tuple[Span, ...]:
+        """Find spans in folded texts that are joined, each of which is whole."""
+        work.spend(len(text))
+        candidates = self.candidates(text, gate_bytes(text), 0, work, fields=fields)
+        return _resolved([candidate for candidate in candidates if candidate.outcome is Outcome.FOUND], 0)
 
     def candidates(
-        self, text: str, data: bytes, start: int, work: Work, stop: int = sys.maxsize
+        self, text: str, data: bytes, start: int, work: Work, stop: int = sys.maxsize, fields: Fields | None = None
     ) -> Iterator[Candidate]:
         """Give each match of each detector's pattern that begins from `start` on, before `stop`, and its outcome."""
         if len(text) - start < _LEAST:
             return
         work.spend(len(data) // _GATE_CHARACTERS)
-        opened = self._opened(data)
-        numeric = opened & self._number_gate.numeric
-        for number in numbers_of(opened ^ numeric):
-            yield from self._of(self.detectors[number], text, data, (start, stop), work)
+        rows, numeric = self._gate.shaped(data)
+        if rows and (asking := rows & ~self._gate.free):
+            rows &= self._gate.told(data) | ~asking
+        place = _Place(text, data, start, stop, fields)
+        for row in self._rows(rows) if rows else ():
+            yield from self._of(row, place, work)
         if numeric:
-            yield from self._numbers(numeric, text, data, (start, stop), work)
+            yield from self._numbers(numeric, place, work)
 
-    def _of(
-        self, detector: Detector, text: str, data: bytes, within: tuple[int, int], work: Work
-    ) -> Iterator[Candidate]:
+    def _rows(self, rows: Rows) -> tuple[_Row, ...]:
+        """Give the rows of a set, those of a higher priority first."""
+        chosen = self._chosen.get(rows)
+        if chosen is None:
+            chosen = tuple(sorted(map(self._row, numbers_of(rows)), key=lambda row: row.order))
+            if len(self._chosen) < _REMEMBERED:
+                self._chosen[rows] = chosen
+        return chosen
+
+    def _of(self, row: _Row, place: "_Place", work: Work) -> Iterator[Candidate]:
         """Try every start, also within what matched, so that the result doesn't depend on where the text was cut."""
-        start, stop = within
-        match_at = _compiled(detector.pattern).match
-        work.spend((len(data) - start) // _GATE_CHARACTERS, detector.entity)
-        for begin in _starts(detector, data, start):
-            if begin >= stop:
-                return
+        detector, match_at = row.detector, row.match
+        if place.near:
             work.spend(_TRY, detector.entity)
-            if match := match_at(text, begin):
-                yield self._judged(detector, text, match, work)
-
-    def _numbers(
-        self, numbers: Rows, text: str, data: bytes, within: tuple[int, int], work: Work
-    ) -> Iterator[Candidate]:
-        """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
-        start, stop = within
-        regions = {
-            number: list(_regions(self.detectors[number], data, start))
-            for number in numbers_of(numbers)
-            if self.detectors[number].context
-        }
-        covered = bytearray(len(data))
-        for begin, shaped in self._number_gate.starts(data, start, numbers):
-            if begin >= stop:
+            for match in row.matches(place.text, place.start, overlapped=True):
+                if match.start() >= place.stop:
+                    return
+                yield self._judged(detector, place, 0, match, work)
+            return
+        work.spend((len(place.data) - place.start) // _GATE_CHARACTERS, detector.entity)
+        for begin in _starts(row, place.data, place.start):
+            if begin >= place.stop:
                 return
+            if (bounds := place.bounds(begin)) is None:
+                continue
+            work.spend(_TRY, detector.entity)
+            if match := match_at(place.text, begin, bounds[1]):
+                yield self._judged(detector, place, bounds[0], match, work)
+
+    def _numbers(self, numeric: Rows, place: "_Place", work: Work) -> Iterator[Candidate]:
+        """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
+        data, free = place.data, self._gate.free
+        told: Rows | None = None
+        covered, closed = 0, False
+        for begin, could in self._gate.numbers.starts(data, place.start):
+            if begin >= place.stop:
+                return
+            if closed and begin < covered:
+                continue
+            rows = could & numeric
+            if rows & ~free:
+                told = self._gate.told(data) if told is None else told
+                rows &= told
+                if rows & ~free and not place.near:
+                    work.spend(_TRY)
+                    rows &= self._gate.told(data[max(0, begin - CONTEXT) : begin])
+            if not rows or (bounds := place.bounds(begin)) is None:
+                continue
             work.spend(_TRY)
-            for number in self._number_gate.by_priority(shaped):
-                if number in regions and not _within(regions[number], begin):
-                    continue
-                detector = self.detectors[number]
+            if rows.bit_count() > _FEW:
+                rows &= self._gate.numbers.exactly(data, begin)
+            for row in self._rows(rows):
+                detector = row.detector
                 work.spend(_TRY, detector.entity)
-                match = _compiled(detector.pattern).match(text, begin)
-                if match is None or covered.find(0, begin, match.end()) < 0:
+                match = row.match(place.text, begin, bounds[1])
+                if match is None or match.end() <= covered:
                     continue
-                candidate = self._judged(detector, text, match, work)
+                candidate = self._judged(detector, place, bounds[0], match, work)
                 if candidate.outcome is Outcome.FOUND:
-                    covered[begin : candidate.end] = b"\1" * (candidate.end - begin)
+                    covered = max(covered, candidate.end)
+                    closed = goes_on(data, covered) is None
                 yield candidate
 
-    def _judged(self, detector: Detector, text: str, match: regex.Match[str], work: Work) -> Candidate:
+    def _judged(
+        self, detector: Detector, place: "_Place", left: int, match: regex.Match[str], work: Work
+    ) -> Candidate:
         start, end = match.span()
+        text, data = place.text, place.data
         word = None
-        if detector.context and (word := nearest_word(detector.context, text, start, detector.within)) is None:
-            return Candidate(start, end, detector, Outcome.NO_WORD)
+        if detector.context:
+            word = nearest_word(detector.context, text, data, start, max(left, start - detector.within))
+            if word is None:
+                return Candidate(start, end, detector, Outcome.NO_WORD)
         if detector.against:
-            within = start - word[1] if word else AGAINST
-            if against := nearest_word(detector.against, text, start, within):
+            within = word[1] if word else max(left, start - AGAINST)
+            if against := nearest_word(detector.against, text, data, start, within):
                 return Candidate(start, end, detector, Outcome.AGAINST, against)
         if detector.validate is not None:
             work.spend(detector.cost, detector.entity)
@@ -189,21 +252,31 @@ class Scanner:
             if not length:
                 return Candidate(start, end, detector, Outcome.INVALID, word)
             end = start + length
-        outcome = Outcome.ALLOWED if self.allowed.value(text[start:end]) else Outcome.FOUND
-        return Candidate(start, end, detector, outcome, word)
+        allowed = self.allowed is not NOTHING and self.allowed.value(text[start:end])
+        return Candidate(start, end, detector, Outcome.ALLOWED if allowed else Outcome.FOUND, word)
 
 
-def _within(regions: list[tuple[int, int]], at: int) -> bool:
-    place = bisect.bisect_right(regions, (at, sys.maxsize)) - 1
-    return place >= 0 and at < regions[place][1]
+class _Place:
+    """What is looked at, and where: a text, as it is and as the gate reads it."""
+
+    __slots__ = ("_fields", "_whole", "data", "near", "start", "stop", "text")
+
+    def __init__(self, text: str, data: bytes, start: int, stop: int, fields: Fields | None) -> None:
+        self.text, self.data, self.start, self.stop, self._fields = text, data, start, stop, fields
+        self._whole = 0, len(text)
+        self.near = fields is None and len(data) <= _NEAR
+
+    def bounds(self, at: int) -> tuple[int, int] | None:
+        """Give what a match at a place may see: from where to the left, and up to where."""
+        return self._whole if self._fields is None else self._fields.bounds(at)
 
 
-def _starts(detector: Detector, data: bytes, start: int) -> Iterator[int]:
+def _starts(row: _Row, data: bytes, start: int) -> Iterator[int]:
     """Give each place at which a match could begin, once."""
     tried = start
-    for region_start, region_end in _regions(detector, data, start):
-        for at in locate(detector.shape or detector.gate, data, max(0, region_start - detector.lead), region_end):
-            first, tried = max(at, tried, region_start), max(tried, min(at + detector.lead + 1, region_end))
+    for region_start, region_end in _regions(row.detector, data, start):
+        for at in locate(row.shape, data, max(0, region_start - row.lead), region_end):
+            first, tried = max(at, tried, region_start), max(tried, min(at + row.lead + 1, region_end))
             yield from range(first, tried)
 
 
@@ -220,12 +293,16 @@ def _regions(detector: Detector, data: bytes, start: int) -> Iterator[tuple[int,
             start = end
 
 
-def _resolved(candidates: Iterable[Candidate], floor: int) -> Iterator[Span]:
+def _resolved(candidates: list[Candidate], floor: int) -> tuple[Span, ...]:
     """Leftmost, longest, priority. Of one that another overlaps the rest is masked too: it was found."""
+    if len(candidates) > 1:
+        candidates = sorted(candidates, key=lambda candidate: candidate.order)
+    spans: list[Span] = []
     for candidate in candidates:
         if candidate.end > floor:
-            yield Span(max(candidate.start, floor), candidate.end, candidate.detector.entity)
+            spans.append(Span(max(candidate.start, floor), candidate.end, candidate.detector.entity))
             floor = candidate.end
+    return tuple(spans)
 
 
 @functools.cache

@@ -47,9 +47,23 @@ class Hit(msgspec.Struct, frozen=True):
 
 def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]:
     """Find what is in one whole text."""
-    if not could_hit(scanner, left + text):
-        return []
-    return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
+    if text.lstrip()[:1] in _JSON_STARTS:  # in which escapes mean something, and what is written must be JSON
+        if "\\" not in text and not could_hit(scanner, left + text):
+            return []
+        return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
+    view = fold(text)
+    base = len(left)
+    spans = scanner.scan(left + view.text, base, base, work, final=True).spans
+    return [found_in(text, view, span, base) for span in spans]
+
+
+def found_in(text: str, view: View, span: Span, base: int) -> Found:
+    """Give a span of a text's view as what was found in the text; `base`: where the view began for the scanner."""
+    start, end = view.source(span.start - base, span.end - base)
+    return Found(start, end, span.entity, text[start:end], view.text[span.start - base : span.end - base], as_is)
+
+
+_JSON_STARTS: Final = frozenset('{["')
 
 
 def could_hit(scanner: Scanner, text: str) -> bool:
@@ -61,6 +75,8 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
+    if text.isascii() and text.lstrip()[:1] not in _JSON_STARTS:
+        return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 
 

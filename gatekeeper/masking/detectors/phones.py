@@ -245,9 +245,10 @@ PHONES: Final = (
         r"(?<![\w+])(?<!\d[.-])"
         + _GROUPED
         + r"(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct|desk)(?!\w)",
-        r"(?i)(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6,14}(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
+        r"(?i)\d(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
         lambda match: number_after_verb(re.sub(r"[^\d)]+\Z", "", match)),
         "phone_after_verb",
+        shape=r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
         against=NUMBERED_THINGS,
     ),
 )
