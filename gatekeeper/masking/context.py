@@ -24,7 +24,7 @@ type Place = tuple[int, int]
 
 
 def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Place | None:
-    """Find the last of these words between `start` and a place, in the same field. `data`: what the gate reads of `text`."""
+    """Find the last of these words between `start` and a place, in the same field. `data`: as the gate reads it."""
     window = data[start:at]
     if not _bounded(words)(window) and not (_CAMEL.search(window) and _anywhere(words)(window)):
         return None
@@ -43,12 +43,16 @@ _CAMEL: Final = re.compile(rb"[a-z0-9][A-Z]")
 
 @functools.cache
 def _bounded(words: str) -> Callable[[bytes], object]:
-    return compiled_set((rf"(?:^|[^A-Za-z0-9]){words_gate(words)}(?:[^A-Za-z0-9]|$)",)).Match
+    matching: Callable[[bytes], object] = compiled_set(
+        (rf"(?:^|[^A-Za-z0-9]){words_gate(words)}(?:[^A-Za-z0-9]|$)",)
+    ).Match
+    return matching
 
 
 @functools.cache
 def _anywhere(words: str) -> Callable[[bytes], object]:
-    return compiled_set((words_gate(words),)).Match
+    matching: Callable[[bytes], object] = compiled_set((words_gate(words),)).Match
+    return matching
 
 
 @functools.cache

@@ -29,6 +29,9 @@ _LETTERS: Final = r"(?:[A-Za-z0-9+/_-]|\\/)"
 _LINE_END: Final = r"(?:\r\n|\n|\\r\\n|\\n)"
 _RUN: Final = re.compile(rf"{_LETTERS}{{16,}}(?:{_LINE_END}{_LETTERS}{{4,}})*(?:=|%3D){{0,2}}(?![A-Za-z0-9+/_=])")
 _ESCAPES: Final = frozenset("nrtbf")
+# Of random base64 one run in 30,000 that is longer than this has no capitals, or no small letters.
+_WORDS: Final = re.compile(r"[a-z_/-]+|[A-Z_/-]+|\d+|[a-z\d_/+-]{20,}|[A-Z\d_/+-]{20,}")
+_PLAIN_ENDS: Final = frozenset("\"' \t,;:.()[]{}<>|?!&#*")
 _BREAK: Final = re.compile(r"\\/|\r\n|\n|\\r\\n|\\n|=|%3D")
 _DATA: Final = re.compile(r"(?i)data:([^,;\s\"']{0,127})(?:;[^,;\s\"']{0,127}){0,8}?(;base64)?,\Z")
 _PLAIN_DATA: Final = re.compile(
@@ -42,6 +45,7 @@ _MEDIA: Final = (
     (b"\x1aE\xdf\xa3", "video"), (b"%PDF-", "document"), (b"PK\x03\x04", "archive"), (b"\x1f\x8b\x08", "archive"),
     (b"BZh", "archive"), (b"7z\xbc\xaf", "archive"), (b"\xfd7zXZ", "archive"), (b"\x28\xb5\x2f\xfd", "archive"),
 )  # fmt: skip
+_MARKED: Final = tuple(mark for mark, _ in _MEDIA)
 _BOX: Final = b"ftyp"  # ISO base media files have it at byte 4: MP4, HEIC, AVIF
 _LEAST_MEDIA: Final = 64  # bytes; shorter ones begin like that by chance
 
@@ -69,7 +73,7 @@ def looks_like(data: bytes) -> str:
     """Name what bytes look like: an image, audio, an archive; nothing for what has no form that is known here."""
     if data[4:8] == _BOX:
         return "image or video"
-    return next((kind for mark, kind in _MEDIA if data.startswith(mark)), "")
+    return next(kind for mark, kind in _MEDIA if data.startswith(mark)) if data.startswith(_MARKED) else ""
 
 
 def read_embedded(text: str, read: Read) -> Embedded:
@@ -96,6 +100,8 @@ def _runs(text: str) -> Iterator[re.Match[str]]:
         if text[start] in _ESCAPES and text[start - 1 : start] == "\\":
             start += 1
         at = marks.find(b"\0", start)
+        if at >= 0 and text[at] in _PLAIN_ENDS and text[start - 1 : start] != "," and _is_prose(text[start:at]):
+            continue
         if (match := _RUN.match(text, start)) is not None:
             yield match
             at = match.end()
@@ -125,8 +131,8 @@ def _plain_data(text: str, read: Read) -> Iterator[Nested]:
 
 def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> Nested | None:
     run = text[start:end]
-    letters = _BREAK.sub(lambda found: "/" if found[0] == "\\/" else "", run)
-    if media is None and _is_prose(letters):
+    letters = run if run.isalnum() else _BREAK.sub(lambda found: "/" if found[0] == "\\/" else "", run)
+    if media is None and _is_prose(letters) and not run.endswith("="):
         return None
     safe = "-" in letters or "_" in letters
     standard = letters.replace("-", "+").replace("_", "/") if safe else letters
@@ -146,8 +152,8 @@ def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> 
 
 
 def _is_prose(letters: str) -> bool:
-    """Tell whether it is a word or a number rather than base64, which mixes capitals and small letters."""
-    return letters.isdecimal() or (letters.isalpha() and (letters.islower() or letters.isupper()))
+    """Tell whether it is words or a number rather than base64, which mixes capitals, small letters and digits."""
+    return _WORDS.fullmatch(letters) is not None
 
 
 def _is_text(plain: bytes) -> bool:

@@ -6,6 +6,7 @@ It reads one byte for each character, ASCII as it is and `?` for any other, so t
 import functools
 import operator
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -62,7 +63,7 @@ class Gate:
         self.free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
 
     def shaped(self, data: bytes) -> tuple[Rows, Rows]:
-        """Give the detectors whose shape is in a text: those that aren't numeric, and the numeric ones if any could be."""
+        """Give the detectors whose shape is in a text: those that aren't numeric, and numeric ones."""
         shaped = self._shapes.found(data)
         numeric = shaped & self._numeric
         return shaped ^ numeric, numeric
@@ -154,9 +155,8 @@ class NumberGate:
             for offset, rest in places:
                 at = begin + offset
                 lead = data[at : at + _LEAD]
-                if (could := begun.get((lead, rest))) is None:
-                    could = self._by_first_digits(lead, rest)
-                if could:
+                known = begun.get((lead, rest))
+                if could := self._by_first_digits(lead, rest) if known is None else known:
                     yield at, could
 
     def exactly(self, data: bytes, at: int) -> Rows:
@@ -171,7 +171,7 @@ class NumberGate:
         return places
 
     def _by_first_digits(self, lead: bytes, rest: bytes) -> Rows:
-        """Give the detectors that could match where it begins so: what they ask of digits, they ask of the first ones."""
+        """Give the detectors that could match what begins so: of digits they ask something of the first."""
         could: Rows = 0
         for digit in b"0123456789":
             could |= self._index.found(lead + rest.replace(b"0", bytes((digit,))))
@@ -192,10 +192,10 @@ goes_on: Final = re.compile(rb"[ .:/()+-]{0,5}[0-9A-Z]|,? ?(?:[xX#]|ext)").match
 """Tells whether a number may go on, or an extension of it follow."""
 
 _LONG_RUN: Final = 128
-_FORM: Final = bytes(
-    ord("0") if chr(byte).isdecimal() else ord("A") if chr(byte).isupper() else ord("a") if chr(byte).islower() else byte
-    for byte in range(128)
-).replace(b"_", b"a") + bytes(range(128, 256))
+_FORM: Final = bytes.maketrans(
+    (string.digits + string.ascii_uppercase + string.ascii_lowercase + "_").encode(),
+    b"0" * 10 + b"A" * 26 + b"a" * 27,
+)
 # Where a match of a numeric detector can begin: not within a word or after a decimal point, and not if too short.
 _NUMBER: Final = re.compile(
     rb"(?:(?<![0-9A-Za-z_])(?<![0-9]\.)[0-9]|[+(](?=[+(]?[0-9]))"

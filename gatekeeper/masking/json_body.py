@@ -7,13 +7,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gatekeeper.masking.document import Document, Replacement
-from gatekeeper.masking.json_source import JsonLeaf, json_leaves, key_words, leaf_of, parse_json
+from gatekeeper.masking.json_leaves import TELLING_DIGITS, json_hits, leaves_of
+from gatekeeper.masking.json_source import JsonLeaf, digits_of, json_leaves, key_words, leaf_of
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.strand import Hit, Strand, could_hit, find, hits
 
-# Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
-TELLING_DIGITS: Final = 13
-_LEAST_DIGITS: Final = 9
 _ESCAPE: Final = re.compile(r"\\.")
 _MEANINGS: Final = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\b": "\b", "\\f": "\f", '\\"': '"', "\\/": "/"}
 _LITERAL: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
@@ -26,12 +24,14 @@ _TOKEN_LIST: Final = re.compile(r'"(?:top_)?logprobs(?:Result)?"\s*:\s*(?=[{\[])
 def json_document(scanner: Scanner, raw: bytes, text: str, charset: str, work: Work) -> Document:
     """Read a JSON body; raises UnreadableBody."""
     start = mark_length(text)
-    parse_json(text[start:])
+    leaves = leaves_of(text[start:])
     read = functools.partial(_values, text, start)
-    if not json_could_hit(scanner, text):
-        return Document(raw=raw, text=text, charset=charset, read=read)
-    leaves = [leaf for leaf in json_leaves(text, start) if not scanner.lets_be(leaf.path)]
-    found = (*hits(scanner, string_strands(text, leaves), work), *number_hits(scanner, text, leaves, work))
+    found = json_hits(scanner, leaves, text, start, work) if leaves and not scanner.allowed.fields else None
+    if found is None:
+        if not json_could_hit(scanner, text):
+            return Document(raw=raw, text=text, charset=charset, read=read)
+        places = [leaf for leaf in json_leaves(text, start) if not scanner.lets_be(leaf.path)]
+        found = (*hits(scanner, string_strands(text, places), work), *number_hits(scanner, text, places, work))
     vouching = tuple(token_lists(text)) if found else ()
     return Document(raw=raw, text=text, charset=charset, hits=found, vouching=vouching, read=read)
 
@@ -58,20 +58,11 @@ def string_strands(text: str, leaves: Iterable[JsonLeaf]) -> Iterator[Strand]:
 def number_hits(scanner: Scanner, text: str, leaves: Iterable[JsonLeaf], work: Work) -> Iterator[Hit]:
     """Find numbers that are values of people: by their digits, or by their key. Masked, one becomes a string."""
     for leaf in leaves:
-        if leaf.kind != "number" or leaf.end - leaf.start < _LEAST_DIGITS:
-            continue
-        digits = _digits(text[leaf.start : leaf.end])
-        if len(digits) < _LEAST_DIGITS:
+        if leaf.kind != "number" or not (digits := digits_of(text[leaf.start : leaf.end])):
             continue
         found = find(scanner, digits, work, key_words(leaf.path))
         if found and (len(digits) >= TELLING_DIGITS or not find(scanner, digits, work)):
             yield Hit(found[0].entity, digits, ((leaf.start, leaf.end),), json.dumps)
-
-
-def _digits(number: str) -> str:
-    """Give the digits of a whole number, also of one that was written with a fraction of zeros."""
-    whole, _, fraction = number.removeprefix("-").partition(".")
-    return whole if whole.isdecimal() and not fraction.strip("0") else ""
 
 
 def token_lists(text: str) -> Iterator[Replacement]:

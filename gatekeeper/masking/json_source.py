@@ -42,12 +42,25 @@ def parse_json(text: str) -> Json:
 
     Raises UnreadableBody.
     """
+    value, members = quick_json(text)
+    return value if members is not None and members == _members(value) else strict_json(text)
+
+
+def quick_json(text: str) -> tuple[Json, int | None]:
+    """Read JSON, with how many members it was written with at most; None where that, or JSON itself, is not known.
+
+    A quote and a colon may also stand together within or before a string, which only makes the number larger: what
+    was read with as many members has no key twice.
+    """
     try:
         value = msgspec.json.decode(text)
-        if _has_each_key(text, value):
-            return value
     except (ValueError, RecursionError):
-        pass  # a number or an escape that msgspec doesn't take, or no JSON at all: read strictly below
+        return None, None  # a number or an escape that msgspec doesn't take, or no JSON at all
+    return value, None if _SPACED_COLON.search(text) else text.count('":')
+
+
+def strict_json(text: str) -> Json:
+    """Read JSON as `parse_json` does, member by member; raises UnreadableBody."""
     try:
         return json.loads(
             text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_lexeme, parse_float=_lexeme
@@ -59,13 +72,7 @@ def parse_json(text: str) -> Json:
     raise UnreadableBody(msg)  # without its cause, which holds the body
 
 
-def _has_each_key(text: str, value: Json) -> bool:
-    """Tell, for most JSON, that it has no key twice: it was written with as many keys as it was read with.
-
-    A quote and a colon may also stand together within or before a string, which only makes the first number larger.
-    """
-    if _SPACED_COLON.search(text):
-        return False
+def _members(value: Json) -> int:
     members = 0
     waiting = [value]
     for node in waiting:  # grows while it is walked
@@ -74,7 +81,7 @@ def _has_each_key(text: str, value: Json) -> bool:
             waiting += [inner for inner in node.values() if type(inner) in _CONTAINERS]
         elif type(node) is list:
             waiting += [inner for inner in node if type(inner) in _CONTAINERS]
-    return members == text.count('":')
+    return members
 
 
 _CONTAINERS: Final = frozenset({dict, list})
@@ -94,8 +101,26 @@ def _no_constant(_: str) -> Never:
     raise UnreadableBody(msg)
 
 
-def _lexeme(number: str) -> int | str:
-    return int(number) if len(number) <= _SAFE_DIGITS and number.removeprefix("-").isdecimal() else number
+class Lexeme(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+def _lexeme(number: str) -> int | Lexeme:
+    safe = len(number) <= _SAFE_DIGITS and number.removeprefix("-").isdecimal()
+    return int(number) if safe else Lexeme(number)
+
+
+_LEAST_DIGITS: Final = 9
+
+
+def digits_of(number: str) -> str:
+    """Give the digits of a whole number that has nine or more, also if a fraction of zeros follows."""
+    if len(number) < _LEAST_DIGITS:
+        return ""
+    whole, _, fraction = number.removeprefix("-").partition(".")
+    return whole if len(whole) >= _LEAST_DIGITS and whole.isdecimal() and not fraction.strip("0") else ""
 
 
 def json_leaves(text: str, start: int = 0) -> Iterator[JsonLeaf]:

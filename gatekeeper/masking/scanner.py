@@ -7,6 +7,7 @@ that comes in pieces gives the same spans as the whole: `scan` says from where o
 import bisect
 import enum
 import functools
+import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -71,24 +72,32 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
         return self.start, -self.end, -self.detector.priority, distance
 
 
-class Fields(msgspec.Struct, frozen=True):
-    """Texts that were joined to be looked at at once, each as if it stood alone.
+class Fields:
+    """Texts that were joined, to be looked at at once, each as if it stood alone.
 
-    What stands left of text n begins at lefts[n]; what is found in it begins from begins[n] on, and ends at ends[n] at most.
+    `pieces` has three elements for each: what counts as left of it, its text, and BETWEEN. Where they stand is found
+    out when it is asked for.
     """
 
-    lefts: list[int]
-    begins: list[int]
-    ends: list[int]
+    __slots__ = ("_pieces", "begins", "ends", "starts")
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self._pieces = pieces
+        self.starts: list[int] = []
+        self.begins: list[int] = []
+        self.ends: list[int] = []
 
     def number(self, at: int) -> int:
-        """Give the number of the text that holds a place, or stands before it."""
+        """Give the number of the text that holds a place, or stands before it; -1 where none does."""
+        if not self.begins:
+            places = list(itertools.accumulate(map(len, self._pieces), initial=0))
+            self.starts, self.begins, self.ends = places[::3], places[1::3], places[2::3]
         return bisect.bisect_right(self.begins, at) - 1
 
     def bounds(self, at: int) -> tuple[int, int] | None:
-        """Give where the text that holds a place is, with what stands left of it; None where the place is in no text."""
+        """Give where the text that holds a place is, with what is its left; None where the place is in no text."""
         number = self.number(at)
-        return (self.lefts[number], self.ends[number]) if number >= 0 and at < self.ends[number] else None
+        return (self.starts[number], self.ends[number]) if number >= 0 and at < self.ends[number] else None
 
 
 BETWEEN: Final = "\0\n"
@@ -161,9 +170,12 @@ class Scanner:
             return
         work.spend(len(data) // _GATE_CHARACTERS)
         rows, numeric = self._gate.shaped(data)
-        if rows and (asking := rows & ~self._gate.free):
-            rows &= self._gate.told(data) | ~asking
+        if not rows and not numeric:
+            return
         place = _Place(text, data, start, stop, fields)
+        if rows & ~self._gate.free:
+            place.told = self._gate.told(data)
+            rows &= place.told
         for row in self._rows(rows) if rows else ():
             yield from self._of(row, place, work)
         if numeric:
@@ -189,19 +201,22 @@ class Scanner:
                 yield self._judged(detector, place, 0, match, work)
             return
         work.spend((len(place.data) - place.start) // _GATE_CHARACTERS, detector.entity)
+        found = 0
         for begin in _starts(row, place.data, place.start):
             if begin >= place.stop:
                 return
             if (bounds := place.bounds(begin)) is None:
                 continue
             work.spend(_TRY, detector.entity)
-            if match := match_at(place.text, begin, bounds[1]):
-                yield self._judged(detector, place, bounds[0], match, work)
+            if (match := match_at(place.text, begin, bounds[1])) and match.end() > found:
+                candidate = self._judged(detector, place, bounds[0], match, work)
+                if candidate.outcome is Outcome.FOUND:
+                    found = candidate.end
+                yield candidate
 
     def _numbers(self, numeric: Rows, place: "_Place", work: Work) -> Iterator[Candidate]:
         """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
         data, free = place.data, self._gate.free
-        told: Rows | None = None
         covered, closed = 0, False
         for begin, could in self._gate.numbers.starts(data, place.start):
             if begin >= place.stop:
@@ -210,11 +225,7 @@ class Scanner:
                 continue
             rows = could & numeric
             if rows & ~free:
-                told = self._gate.told(data) if told is None else told
-                rows &= told
-                if rows & ~free and not place.near:
-                    work.spend(_TRY)
-                    rows &= self._gate.told(data[max(0, begin - CONTEXT) : begin])
+                rows = self._told(rows, begin, place, work)
             if not rows or (bounds := place.bounds(begin)) is None:
                 continue
             work.spend(_TRY)
@@ -232,9 +243,17 @@ class Scanner:
                     closed = goes_on(data, covered) is None
                 yield candidate
 
-    def _judged(
-        self, detector: Detector, place: "_Place", left: int, match: regex.Match[str], work: Work
-    ) -> Candidate:
+    def _told(self, rows: Rows, begin: int, place: "_Place", work: Work) -> Rows:
+        """Leave of detectors those that ask for no word, or for one that could stand left of a place."""
+        if place.told is None:
+            place.told = self._gate.told(place.data)
+        rows &= place.told
+        if rows & ~self._gate.free and not place.near:
+            work.spend(_TRY)
+            rows &= self._gate.told(place.data[max(0, begin - CONTEXT) : begin])
+        return rows
+
+    def _judged(self, detector: Detector, place: "_Place", left: int, match: regex.Match[str], work: Work) -> Candidate:
         start, end = match.span()
         text, data = place.text, place.data
         word = None
@@ -259,12 +278,13 @@ class Scanner:
 class _Place:
     """What is looked at, and where: a text, as it is and as the gate reads it."""
 
-    __slots__ = ("_fields", "_whole", "data", "near", "start", "stop", "text")
+    __slots__ = ("_fields", "_whole", "data", "near", "start", "stop", "text", "told")
 
     def __init__(self, text: str, data: bytes, start: int, stop: int, fields: Fields | None) -> None:
         self.text, self.data, self.start, self.stop, self._fields = text, data, start, stop, fields
         self._whole = 0, len(text)
         self.near = fields is None and len(data) <= _NEAR
+        self.told: Rows | None = None
 
     def bounds(self, at: int) -> tuple[int, int] | None:
         """Give what a match at a place may see: from where to the left, and up to where."""

@@ -47,7 +47,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]:
     """Find what is in one whole text."""
-    if text.lstrip()[:1] in _JSON_STARTS:  # in which escapes mean something, and what is written must be JSON
+    if text.lstrip()[:1] in JSON_STARTS:  # in which escapes mean something, and what is written must be JSON
         if "\\" not in text and not could_hit(scanner, left + text):
             return []
         return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
@@ -63,7 +63,8 @@ def found_in(text: str, view: View, span: Span, base: int) -> Found:
     return Found(start, end, span.entity, text[start:end], view.text[span.start - base : span.end - base], as_is)
 
 
-_JSON_STARTS: Final = frozenset('{["')
+JSON_STARTS: Final = frozenset('{["')
+"""How text begins that may hold JSON."""
 
 
 def could_hit(scanner: Scanner, text: str) -> bool:
@@ -75,7 +76,7 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
-    if text.isascii() and text.lstrip()[:1] not in _JSON_STARTS:
+    if text.isascii() and text.lstrip()[:1] not in JSON_STARTS:
         return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 
@@ -157,7 +158,7 @@ def _strand_hits(scanner: Scanner, strand: Strand, work: Work, repeats: Repeats 
         text = leaf.view.text
         whole = repeats.find(text, work, strand.left) if repeats else find(scanner, text, work, strand.left)
         for found in whole:
-            yield Hit(found.entity, found.value, (leaf.segment(found.start, found.end),), _both(leaf, found))
+            yield Hit(found.entity, found.value, (leaf.segment(found.start, found.end),), both(leaf, found))
         return
     at = first = 0
     starts = [at := at + size for size in (0, *(len(leaf.view.text) for leaf in strand.leaves[:-1]))]
@@ -165,7 +166,7 @@ def _strand_hits(scanner: Scanner, strand: Strand, work: Work, repeats: Repeats 
         while first + 1 < len(starts) and starts[first + 1] <= found.start:
             first += 1
         segments = tuple(_segments(strand.leaves[first:], starts[first:], found))
-        yield Hit(found.entity, found.value, segments, _both(strand.leaves[first], found))
+        yield Hit(found.entity, found.value, segments, both(strand.leaves[first], found))
 
 
 def _segments(leaves: Sequence[Leaf], starts: Sequence[int], found: Found) -> Iterator[Segment]:
@@ -177,5 +178,6 @@ def _segments(leaves: Sequence[Leaf], starts: Sequence[int], found: Found) -> It
             yield leaf.segment(start, end)
 
 
-def _both(leaf: Leaf, found: Found) -> Callable[[str], str]:
-    return lambda text: leaf.written(found.written(text))
+def both(leaf: Leaf, found: Found) -> Callable[[str], str]:
+    """Write a replacement as the text asks for it where it was found, and then as its leaf does."""
+    return leaf.written if found.written is as_is else lambda text: leaf.written(found.written(text))
