@@ -1,14 +1,18 @@
 """mitmproxy's TLS layers, with one record for what one event makes the layers above send: a head and its body."""
 
-from typing import override
+from typing import Any, Final, override
 
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http._base import HttpCommand
 from mitmproxy.proxy.layers.tls import ClientTLSLayer, ServerTLSLayer, TLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
+from OpenSSL import SSL
 
 from gatekeeper.gateway.replace import replace
+
+RECORD: Final = 1 << 14
+"""Bytes of text in one TLS record, at most (RFC 8446 §5.1)."""
 
 
 class OneRecord(TLSLayer):
@@ -40,6 +44,34 @@ class OneRecord(TLSLayer):
         if gathered:
             yield from self._send(gathered)
 
+    @override
+    def receive_data(self, data: bytes) -> layer.CommandGenerator[None]:
+        """Read what came. mitmproxy reads until OpenSSL has no more, which it says by an exception."""
+        if not data:
+            yield from super().receive_data(data)
+            return
+        self.tls.bio_write(data)
+        texts: list[bytes] = []
+        over = True
+        try:
+            texts.append(self.tls.recv(RECORD))
+            while _held(self.tls._into_ssl):  # noqa: SLF001
+                texts.append(self.tls.recv(RECORD))
+        except SSL.WantReadError:
+            pass  # a part of a record
+        except SSL.Error:
+            over = False  # an alert: mitmproxy knows what it means
+        yield from self.tls_interact()
+        if texts:
+            yield from self.event_to_child(events.DataReceived(self.conn, b"".join(texts)))
+        if not over:
+            yield from super().receive_data(b"")
+
+    @override
+    def tls_interact(self) -> layer.CommandGenerator[None]:
+        if held := _held(self.tls._from_ssl):  # noqa: SLF001
+            yield commands.SendData(self.conn, self.tls.bio_read(held))
+
     def _send(self, gathered: list[bytes]) -> layer.CommandGenerator[None]:
         data = b"".join(gathered)
         gathered.clear()
@@ -52,6 +84,14 @@ class GatewayClientTls(OneRecord, ClientTLSLayer):
 
 class GatewayServerTls(OneRecord, ServerTLSLayer):
     """TLS with an upstream."""
+
+
+def _held(bio: Any) -> int:
+    """Give the number of bytes that a memory BIO holds."""
+    return int(SSL._lib.BIO_get_mem_data(bio, _DATA))  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+_DATA: Final = SSL._ffi.new("char **")  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def install() -> None:
