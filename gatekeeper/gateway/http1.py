@@ -4,6 +4,8 @@ Written for mitmproxy 12.2 and 12.3; `gatekeeper.gateway.protocols` puts the two
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, cast, override
 
 import h11
@@ -47,6 +49,13 @@ type Events = layer.CommandGenerator[None]
 
 class Malformed(Exception):
     """A message that HTTP/1 can't frame, or that carries trailers, which mitmproxy can't read."""
+
+
+@dataclass
+class Several(HttpEvent):
+    """What a stream sends in one breath."""
+
+    events: Sequence[HttpEvent]
 
 
 class StrictBody:
@@ -213,10 +222,18 @@ class StrictServer(_http1.Http1Server):
     def mark_done(self, *, request: bool = False, response: bool = False) -> Events:
         if request:
             self.progress.end()
+        if response and self.request_done and _stays_open(self):
+            self.stream_id += 2
+            yield from _next_message(self)
+            return
         yield from super().mark_done(request=request, response=response)
 
     @override
     def send(self, event: HttpEvent) -> Events:
+        if isinstance(event, Several):
+            for one in event.events:
+                yield from self.send(one)
+            return
         if isinstance(event, ResponseProtocolError):
             if self.conn.state & ConnectionState.CAN_WRITE:
                 if not self.response and event.code.http_status_code() is not None:
@@ -256,6 +273,11 @@ class StrictClient(_http1.Http1Client):
         self.silence.end()
         if self.request is not None and self.state != self.done:
             self.silence.begin()
+
+    @override
+    def send(self, event: HttpEvent) -> Events:
+        for one in event.events if isinstance(event, Several) else (event,):
+            yield from super().send(one)
 
     @override
     def read_headers(self, event: events.ConnectionEvent) -> Events:
@@ -324,6 +346,10 @@ class StrictClient(_http1.Http1Client):
     def mark_done(self, *, request: bool = False, response: bool = False) -> Events:
         if response:
             self._interims = 0
+            if self.request_done and _stays_open(self):
+                self.stream_id = None
+                yield from _next_message(self)
+                return
         yield from super().mark_done(request=request, response=response)
 
     def _alone(self) -> bool:
@@ -385,6 +411,21 @@ def _head(buffer: ReceiveBuffer, limits: Limits) -> bytes | None:
 
 def _body_reader(size: int | None) -> _http1.TBodyReader:
     return _http1.make_body_reader(None if size == CHUNKED else size)
+
+
+def _stays_open(connection: StrictServer | StrictClient) -> bool:
+    """Whether both messages are framed by their heads, over HTTP/1.1, and neither says a word of the connection."""
+    messages = connection.request, connection.response
+    return all(plain_size(one) is not None and one is not None and "connection" not in one.headers for one in messages)
+
+
+def _next_message(connection: StrictServer | StrictClient) -> Events:
+    """Go on as mitmproxy does once both messages are done."""
+    connection.request_done = connection.response_done = False
+    connection.request = connection.response = None
+    connection.state = connection.read_headers
+    if connection.buf:
+        yield from connection.state(events.DataReceived(connection.conn, b""))
 
 
 def _whole_body(connection: StrictServer | StrictClient, *, alone: bool = False) -> bytes | None:

@@ -5,7 +5,9 @@ connection that it goes on with, are the ones that are there. All else is left t
 """
 
 import copy
-from typing import override
+import itertools
+from operator import attrgetter
+from typing import Final, override
 
 from mitmproxy.connection import Server
 from mitmproxy.proxy import commands, events, layer
@@ -30,7 +32,10 @@ from mitmproxy.proxy.layers.http._hooks import (
 
 from gatekeeper.gateway.connection import direct_handler
 from gatekeeper.gateway.heads import plain_size
+from gatekeeper.gateway.http1 import Several
 from gatekeeper.gateway.replace import replace
+
+_connection: Final = attrgetter("connection")
 
 
 class GatewayStream(HttpStream):
@@ -56,34 +61,57 @@ class GatewayStream(HttpStream):
 class GatewayHttp(HttpLayer):
     """HTTP in a tunnel.
 
-    A hook on a message runs where its stream asks for it. If it waits for nothing, its stream goes on at once: what is
-    around need not pass the question out, nor the answer in.
+    Over HTTP/1, what a stream sends in one breath, a head with its body and their end, is one event for the connection
+    that sends it. A hook on a message runs where its stream asks for it, and if it waits for nothing, the stream goes
+    on at once: what is around need not pass the question out, nor the answer in.
     """
 
     @override
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        if self.context.client.alpn == b"h2":
+            yield from super().event_to_child(child, event)
+            return
+        sending: list[SendHttp] = []
+        over: list[int] = []
         for command in child.handle_event(event):
-            match command:
-                case ReceiveHttp():
-                    if isinstance(command.event, RequestHeaders):
-                        yield from self.make_stream(command.event.stream_id)
-                    # A stream may be over before all that comes for it has.
-                    if (stream := self.streams.get(command.event.stream_id)) is not None:
-                        yield from self.event_to_child(stream, command.event)
-                case SendHttp():
-                    yield from self.event_to_child(self.connections[command.connection], command.event)
-                case commands.SendData():
-                    yield command
-                case HttpRequestHeadersHook() | HttpRequestHook() | HttpResponseHeadersHook() | HttpResponseHook() if (
-                    handler := direct_handler(self.context.client)
-                ) is not None:
-                    self.command_sources[command] = child
-                    if handler.run_hook(command):
-                        yield from self.event_to_child(self.command_sources.pop(command), events.HookCompleted(command))
-                case DropStream():
-                    self.streams.pop(command.stream_id, None)
-                case _:
-                    yield from self._of_child(child, command)
+            if isinstance(command, SendHttp):
+                sending.append(command)
+            elif isinstance(command, DropStream):
+                over.append(command.stream_id)
+            else:
+                if sending:
+                    yield from self._send(sending)
+                yield from self._carry_out(child, command)
+        if sending:
+            yield from self._send(sending)
+        for stream_id in over:
+            self.streams.pop(stream_id, None)
+
+    def _send(self, sending: list[SendHttp]) -> layer.CommandGenerator[None]:
+        breaths = [(to, [one.event for one in group]) for to, group in itertools.groupby(sending, _connection)]
+        sending.clear()
+        for connection, sent in breaths:
+            event = sent[0] if len(sent) == 1 else Several(sent[0].stream_id, sent)
+            yield from self.event_to_child(self.connections[connection], event)
+
+    def _carry_out(self, child: layer.Layer, command: commands.Command) -> layer.CommandGenerator[None]:
+        match command:
+            case commands.SendData():
+                yield command
+            case ReceiveHttp():
+                if isinstance(command.event, RequestHeaders):
+                    yield from self.make_stream(command.event.stream_id)
+                # A stream may be over before all that comes for it has.
+                if (stream := self.streams.get(command.event.stream_id)) is not None:
+                    yield from self.event_to_child(stream, command.event)
+            case HttpRequestHeadersHook() | HttpRequestHook() | HttpResponseHeadersHook() | HttpResponseHook() if (
+                handler := direct_handler(self.context.client)
+            ) is not None:
+                self.command_sources[command] = child
+                if handler.run_hook(command):
+                    yield from self.event_to_child(self.command_sources.pop(command), events.HookCompleted(command))
+            case _:
+                yield from self._of_child(child, command)
 
     def _of_child(self, child: layer.Layer, command: commands.Command) -> layer.CommandGenerator[None]:
         if command.blocking or isinstance(command, commands.RequestWakeup):
