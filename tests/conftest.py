@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from examples import NIGHTLY
 from harness import Authority, Background, RunningGateway, Upstream, gateway_config, run_gateway
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("nightly", max_examples=NIGHTLY, deadline=None)
+# How fast examples are made says something of the machine's load, nothing of what is tested.
+NO_CLOCK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ordinary", NO_CLOCK)
+settings.register_profile("nightly", NO_CLOCK, max_examples=NIGHTLY)
+settings.load_profile("ordinary")
 
 
 @pytest.fixture(scope="session")

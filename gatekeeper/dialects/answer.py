@@ -1,5 +1,7 @@
 """Reads an answer, whole or event by event. What can't be read adds nothing: the summary says what was seen."""
 
+import codecs
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -8,6 +10,7 @@ import msgspec
 
 from gatekeeper.dialects import anthropic, bedrock, gemini, openai
 from gatekeeper.dialects.assembly import Assembly
+from gatekeeper.dialects.texts import lenient_json
 from gatekeeper.exchange import AnswerSummary, DialectName, Message, ToolCall
 
 
@@ -24,6 +27,8 @@ _READERS: Final[dict[DialectName, Callable[[Assembly, bytes], None]]] = {
     DialectName.HTTP: _read_nothing,
 }
 _ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+"""UTF-32's little-endian mark begins like UTF-16's."""
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")  # WHATWG HTML §9.2.5
 
 
@@ -39,7 +44,8 @@ class AnswerReader:
         try:
             self._read(self._answer, payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return
+            with contextlib.suppress(ValueError, RecursionError):
+                self._read(self._answer, lenient_json(payload))
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -68,6 +74,9 @@ def read_answer(dialect: DialectName, message: Message) -> AnswerSummary:
 
 
 def _payloads(body: bytes) -> Iterator[bytes]:
+    if body.startswith(_MARKS):
+        with contextlib.suppress(ValueError, RecursionError):
+            body = lenient_json(body)
     match body.lstrip()[:1]:
         case b"{":
             yield body

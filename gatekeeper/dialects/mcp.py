@@ -9,7 +9,7 @@ from typing import Final
 
 from gatekeeper.dialects.attributes import short
 from gatekeeper.dialects.reading import Reading
-from gatekeeper.dialects.texts import texts_of_any
+from gatekeeper.dialects.texts import load_json, texts_of_any
 from gatekeeper.exchange import ToolCall
 
 CALL: Final = "tools/call"
@@ -28,7 +28,7 @@ def read_request(body: bytes) -> Reading | None:
     if not any(mark in body for mark in _MARKS):
         return None
     try:
-        tree = json.loads(body, object_pairs_hook=_Members)
+        tree = load_json(body, _Members)
     except (ValueError, RecursionError):
         return None
     messages = [message for message in _each(tree) if "jsonrpc" in _names(message)]

@@ -8,7 +8,7 @@ from gatekeeper.dialects import anthropic, bedrock, gemini, mcp, openai
 from gatekeeper.dialects.attributes import Attributes, short
 from gatekeeper.dialects.reading import Reading
 from gatekeeper.dialects.route import Route, route_of
-from gatekeeper.dialects.texts import texts_of_any
+from gatekeeper.dialects.texts import lenient_json, texts_of_any
 from gatekeeper.exchange import DialectName, ExchangeSummary, Message
 
 _READERS: Final = {
@@ -50,9 +50,14 @@ def read_request(message: Message, host: str) -> ExchangeSummary:
 
 def _read(route: Route, body: bytes) -> Reading | None:
     """Read the body of a known operation, which only a dialect with a reader has."""
+    reader = _READERS[route.dialect]
     try:
-        return _READERS[route.dialect](body)
+        return reader(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return reader(lenient_json(body))  # a rule must not be passed by a spelling that only some servers read
+    except (ValueError, RecursionError):
         return None
 
 

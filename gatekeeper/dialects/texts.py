@@ -5,6 +5,7 @@ JSON inside strings is opened too, and of a body in no known form every string i
 """
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -12,6 +13,8 @@ import msgspec
 
 # Their values are names of the format (`user`, `tool_result`, `call_1`) unless they have the form of text.
 _STRUCTURE: Final = frozenset({"role", "type", "id", "tool_call_id", "tool_use_id", "call_id"})
+type Pairs = list[tuple[str, object]]
+
 _NAME_LIMIT: Final = 64
 _CONTAINERS: Final = ("{", "[")
 
@@ -62,14 +65,36 @@ def _take(text: str, found: list[str], waiting: list[object]) -> None:
             waiting.append(msgspec.json.decode(text))
 
 
+def lenient_json(body: bytes) -> bytes:
+    """Write in plain JSON what any server might read as JSON; raises ValueError or RecursionError.
+
+    With a byte order mark, in UTF-16, with NaN, with lone surrogates, in a character set of one byte a character.
+    """
+    return json.dumps(_lenient(body), ensure_ascii=False).encode("utf-8", "replace")
+
+
 def _lenient(body: bytes) -> object:
-    """Decode what any server might read as JSON: with a byte order mark, in UTF-16, with NaN or lone surrogates."""
     try:
         return msgspec.json.decode(body)
     except ValueError:
-        tree = json.loads(body)
+        tree = load_json(body)
     # Lone surrogates can be neither matched nor encoded further on.
     return json.loads(json.dumps(tree, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+def load_json(body: bytes, pairs: Callable[[Pairs], object] = dict) -> object:
+    """Decode what Python's own servers read as JSON, and in the character sets in which others take it.
+
+    `pairs` makes an object of its members, of which one may stand twice. Raises ValueError or RecursionError.
+    """
+    try:
+        return json.loads(body, object_pairs_hook=pairs, parse_constant=_nothing)
+    except UnicodeDecodeError:
+        return json.loads(body.decode("latin-1"), object_pairs_hook=pairs, parse_constant=_nothing)
+
+
+def _nothing(_: str) -> None:
+    return
 
 
 def _decoded(body: bytes) -> str:

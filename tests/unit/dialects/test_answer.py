@@ -309,3 +309,23 @@ def test_wrong_types_are_no_exception(dialect: DialectName, body: dict[str, obje
     summary = whole(dialect, body)
     canonical_json(summary.gen_ai)
     assert all(isinstance(call.name, str) and isinstance(call.arguments, str) for call in summary.tool_calls)
+
+
+SPELLED = json.dumps({"choices": [{"index": 0, "message": {"tool_calls": [
+    {"id": "1", "type": "function", "function": {"name": "pay", "arguments": "{}"}}]}}], "x": "é"})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SPELLED.encode("utf-8-sig"),
+        SPELLED.encode("utf-16"),
+        SPELLED.encode("utf-32"),
+        SPELLED.replace("\\u00e9", "\\ud800").encode(),
+        SPELLED.replace("{", '{"y": NaN, ', 1).encode(),
+        f"\ufeffdata: {SPELLED}\n\n".encode(),
+    ],
+    ids=["byte order mark", "UTF-16", "UTF-32", "half a character", "NaN", "events with a mark"],
+)
+def test_a_call_is_seen_however_the_answer_is_spelled(body: bytes) -> None:
+    assert [call.name for call in whole(OPENAI, body).tool_calls] == ["pay"]
