@@ -5,7 +5,7 @@ caller's: it asks `Grammar.stated` for what a signed entry must say, checks the 
 """
 
 import enum
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -30,7 +30,8 @@ from gatekeeper.journal.entries import (
     WithdrawData,
 )
 from gatekeeper.journal.exchanges import SWITCHING_PROTOCOLS, Exchanges, GrammarError, OpenExchange, State, demand
-from gatekeeper.journal.leaf import Entry
+from gatekeeper.journal.leaf import Entry, Form
+from gatekeeper.journal.merkle import Hash
 from gatekeeper.journal.statement import Answer, DecisionRefused, Scope, Statement, parse_statement
 
 OFTEN: Final = 256
@@ -44,6 +45,11 @@ class Run(enum.Enum):
     OPEN = enum.auto()
     CLOSED = enum.auto()
     SEALED = enum.auto()
+
+
+# Members of an enum are looked up through its metaclass, and `quick` is asked for each entry.
+_OPEN: Final = Run.OPEN
+_ALLOWED: Final = State.ALLOWED
 
 
 class CarriedExchange(OpenExchange, kw_only=True):
@@ -80,17 +86,17 @@ class Grammar:
         self._left_open: list[ExchangeId] = []
         self._sweep_at = OFTEN
 
-    def quick(self, entry: Entry) -> bool:
+    def quick(self, entry: Form[Any, str] | Entry, node: Hash) -> bool:
         """Take one of the two steps that nearly all entries are: an allowed request, its whole answer from upstream.
 
         False: it is something else, and `feed` has to look at it. What it does is what `feed` would do.
         """
-        data, id_, open_ = entry.data, entry.exchange, self.exchanges.open
-        if self.run is not Run.OPEN or self._left_open or id_ is None or entry.session is None:
+        data, id_, session, open_ = entry.data, entry.exchange, entry.session, self.exchanges.open
+        if self.run is not _OPEN or self._left_open or id_ is None or session is None:
             return False
         if type(data) is ResponseData:
             found = open_.get(id_)
-            if found is None or found.state is not State.ALLOWED or found.session != entry.session:
+            if found is None or found.state is not _ALLOWED or found.session != session:
                 return False
             if data.by != "upstream" or data.status == SWITCHING_PROTOCOLS or data.chunks is not UNSET:
                 return False
@@ -98,14 +104,14 @@ class Grammar:
         elif type(data) is RequestData and data.verdict.action == "allow" and data.digest is UNSET and id_ not in open_:
             subject = data.subject
             open_[id_] = OpenExchange(
-                entry.session,
-                State.ALLOWED,
+                session,
+                _ALLOWED,
                 None,
                 (subject.iss, subject.sub),
                 data.verdict.rule,
                 None,
                 0,
-                entry.leaf_hash.hex(),
+                node.hex(),
                 entry.time,
             )
         else:

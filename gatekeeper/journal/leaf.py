@@ -1,6 +1,5 @@
 """The leaf: an entry's one canonical form, and what it is read back into (JOURNAL.md, "Leaf")."""
 
-import hashlib
 import re
 from typing import Annotated, Any, Final, Literal, NoReturn
 
@@ -67,25 +66,28 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 _WHOLE: Final = msgspec.Meta(ge=0, lt=1 << 53)
 
 
-class _Form[T](msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
-    """A leaf whose type is known; fields in the order of canonical JSON, and those that may be missing None then."""
+class Form[T, K](msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
+    """A leaf of a known type, `K`; fields in the order of canonical JSON, and those that may be missing None then."""
 
     data: T
     exchange: ExchangeId | None = None
     seq: Annotated[Seq, _WHOLE]
     session: SessionId | None = None
     time: Annotated[Instant, _WHOLE]
-    type: str
+    type: K
     v: Literal[1]
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
-_TYPE: Final = b',"type":"'
-_END: Final = b'","v":1}'
-_DECODERS: Final = {kind.encode(): msgspec.json.Decoder(_Form[data]).decode for kind, data in KINDS.items()}  # type: ignore[valid-type]
-_sha256: Final = hashlib.sha256
+_ENDING: Final = 16
+"""Bytes at a leaf's end that tell its type from all others."""
+
+_DECODERS: Final = {
+    f',"type":"{kind}","v":1}}'.encode()[-_ENDING:]: msgspec.json.Decoder(Form[data, Literal[kind]]).decode  # type: ignore[valid-type]
+    for kind, data in KINDS.items()
+}
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -142,28 +144,31 @@ def decode_leaf(raw: bytes) -> Entry:
     )
 
 
-def read_leaf(raw: bytes) -> Entry:
-    """Read a leaf that has to be canonical too, as verification must; raises ValueError for anything else.
+def read_form(raw: object) -> Form[Any, str] | None:
+    """Read a leaf that is canonical, by the short way; None for what has to be looked at the long way.
 
-    Encoding what was read must give back the bytes. That holds for all that this version writes; what has further
-    keys in its data, or text beyond ASCII, is looked at the long way.
+    Encoding what was read must give back the bytes. That holds for all that this version writes; not for what has
+    further keys in its data, or text beyond ASCII.
     """
-    decode = _DECODERS.get(raw[raw.rfind(_TYPE) + len(_TYPE) : -len(_END)])
-    if decode is not None and raw.isascii() and len(raw) < LEAF_LIMIT:
-        try:
-            form = decode(raw)
-            if _encode(form) == raw:
-                return Entry(
-                    form.seq,
-                    form.time,
-                    form.type,
-                    form.exchange,
-                    form.session,
-                    form.data,
-                    Hash(_sha256(b"\x00" + raw).digest()),
-                )
-        except (*UNREADABLE, ValueError):
-            pass  # said exactly below
+    if type(raw) is not bytes or not raw.isascii() or len(raw) >= LEAF_LIMIT:
+        return None
+    decode = _DECODERS.get(raw[-_ENDING:])
+    if decode is None:
+        return None
+    try:
+        form = decode(raw)
+        return form if _encode(form) == raw else None
+    except (*UNREADABLE, ValueError):
+        return None
+
+
+def entry_of(form: Form[Any, str], node: Hash) -> Entry:
+    """Give the entry of a leaf that was read; `node` is its hash."""
+    return Entry(form.seq, form.time, form.type, form.exchange, form.session, form.data, node)
+
+
+def read_leaf(raw: bytes) -> Entry:
+    """Read a leaf that has to be canonical too, as verification must; raises ValueError for anything else."""
     if len(raw) >= LEAF_LIMIT or not is_canonical(raw):
         msg = "its leaf is not canonical JSON of less than 64 KiB"
         raise ValueError(msg)

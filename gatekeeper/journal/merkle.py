@@ -10,6 +10,8 @@ from typing import Final, NewType, Self
 Hash = NewType("Hash", bytes)
 """32 bytes."""
 
+_sha256: Final = hashlib.sha256
+
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
 HASH_SIZE: Final = 32
@@ -40,10 +42,10 @@ def node_hash(left: Hash, right: Hash) -> Hash:
 
 def complete_root(hashes: Sequence[Hash]) -> Hash:
     """Hash 2^k nodes of one level into the node k levels above."""
-    level = list(hashes)
-    while len(level) > 1:
-        level = [node_hash(left, right) for left, right in zip(level[::2], level[1::2], strict=True)]
-    return level[0]
+    level: list[bytes] = list(hashes)
+    while len(level) > 1:  # as `node_hash` does: what verification hashes, it hashes here
+        level = [_sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=True)]
+    return Hash(level[0])
 
 
 def split_hashes(joined: bytes) -> tuple[Hash, ...]:

@@ -160,6 +160,12 @@ class LogStore:
             yield from rows
             at = rows[-1][0] + 1
 
+    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Give (seq, leaf) of [start, stop) in order, all in one read; bytes, unless somebody has changed the file."""
+        return self.database.execute(
+            "SELECT seq, leaf FROM entry WHERE seq >= ? AND seq < ? ORDER BY seq", [start, stop]
+        ).fetchall()
+
     def bodies(self, start: int, stop: int) -> Iterator[tuple[int, int, bytes]]:
         """Give (seq, part, data) of the entries in [start, stop), in order, one at a time: they may be large."""
         return self.database.execute(

@@ -7,7 +7,7 @@ import hashlib
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET
@@ -16,6 +16,7 @@ from gatekeeper.exchange import Seq
 from gatekeeper.journal.entries import (
     Body,
     ChunkData,
+    Data,
     DecisionData,
     EraseData,
     GrantData,
@@ -27,7 +28,7 @@ from gatekeeper.journal.entries import (
 )
 from gatekeeper.journal.exchanges import GrammarError
 from gatekeeper.journal.grammar import Grammar, Run
-from gatekeeper.journal.leaf import Entry, decode_place, read_leaf
+from gatekeeper.journal.leaf import Entry, Form, decode_place, entry_of, read_form, read_leaf
 from gatekeeper.journal.merkle import TILE_WIDTH, Frontier, FullTile, Hash
 from gatekeeper.journal.note import Checkpoint, VerificationKey, read_checkpoint
 from gatekeeper.journal.schema import Broken
@@ -83,29 +84,30 @@ class Walk:
         hashes: list[Hash] = []
         expected: list[tuple[int, int, str]] = []
         begun: list[int] = []
-        seq, last, quick, erased = start, self._last, self.grammar.quick, self._erased
+        seq, last, quick, erased, sha256 = start, self._last, self.grammar.quick, self._erased, hashlib.sha256
         try:
-            for at, raw in here.store.leaves(start, stop):
-                entry = _entry(raw, at)
+            for at, raw in here.store.rows(start, stop):
+                entry = read_form(raw) or _entry(raw, at)
                 if entry.seq != seq or at != seq or entry.time < last:
                     _refuse_place(entry, at, seq)
                 last = entry.time
+                node = Hash(sha256(b"\x00" + raw).digest())
                 data = entry.data
                 if type(data) is RequestData:
                     begun.append(hash(entry.exchange))
-                if not quick(entry):
+                if not quick(entry, node):
                     if type(data) is OpenData:
                         self._grow(here.store, hashes, due)
                         hashes = []
-                        self._check_opening(entry, data, here)
-                    self._check_order(entry)
+                        self._check_opening(seq, data, here)
+                    self._check_order(entry if isinstance(entry, Entry) else entry_of(entry, node))
                 body: Body | None = getattr(data, "body", None)
                 if body is not None:
                     if len(body.parts) == 1 and body.key not in erased:
                         expected.append((seq, 0, body.parts[0]))
                     else:
-                        expected += self._parts(entry, body)
-                hashes.append(entry.leaf_hash)
+                        expected += self._parts(seq, data, body)
+                hashes.append(node)
                 seq += 1
             if seq != stop:
                 msg = f"entry {seq} is missing"
@@ -139,37 +141,37 @@ class Walk:
             due.setdefault(size, []).append((name, checkpoint.root))
         return due
 
-    def _check_opening(self, entry: Entry, data: OpenData, here: "Here") -> None:
-        if entry.seq == 0:
+    def _check_opening(self, seq: int, data: OpenData, here: "Here") -> None:
+        if seq == 0:
             agrees = data.previous is UNSET
         else:
-            tree = (entry.seq, self.frontier.root().hex())
+            tree = (seq, self.frontier.root().hex())
             agrees = data.previous is not UNSET and (data.previous.size, data.previous.root) == tree
         if not agrees:
             msg = "its open entry states another tree than the one before it"
-            raise Broken(msg, entry.seq)
+            raise Broken(msg, seq)
         if data.vkey != here.key.text():
             msg = "its open entry states another key"
-            raise Broken(msg, entry.seq)
-        if data.carried != (here.carried if entry.seq == here.start and here.carried is not None else UNSET):
+            raise Broken(msg, seq)
+        if data.carried != (here.carried if seq == here.start and here.carried is not None else UNSET):
             msg = "its open entry states another open state than the one that is carried"
-            raise Broken(msg, entry.seq)
-        if entry.seq != here.start and self.grammar.run is Run.SEALED:
+            raise Broken(msg, seq)
+        if seq != here.start and self.grammar.run is Run.SEALED:
             msg = "stands in a segment that was sealed"
-            raise Broken(msg, entry.seq)
+            raise Broken(msg, seq)
 
-    def _parts(self, entry: Entry, body: Body) -> Sequence[tuple[int, int, str]]:
-        if not body.parts or len(body.parts) > (MOST_PARTS if isinstance(entry.data, TIMED) else 1):
+    def _parts(self, seq: int, data: Data, body: Body) -> Sequence[tuple[int, int, str]]:
+        if not body.parts or len(body.parts) > (MOST_PARTS if isinstance(data, TIMED) else 1):
             msg = "its body has other parts than an entry of its type"
-            raise Broken(msg, entry.seq)
+            raise Broken(msg, seq)
         if body.key in self._erased:
             msg = "its body is under a key that was erased before"
-            raise Broken(msg, entry.seq)
-        return [(entry.seq, number, part) for number, part in enumerate(body.parts)]
+            raise Broken(msg, seq)
+        return [(seq, number, part) for number, part in enumerate(body.parts)]
 
     def _check_bodies(self, store: LogStore, start: int, stop: int, expected: Sequence[tuple[int, int, str]]) -> None:
         sha256 = hashlib.sha256
-        wanted = [part for part in expected if part[0] < stop]
+        wanted = expected if not expected or expected[-1][0] < stop else [part for part in expected if part[0] < stop]
         stored = [(seq, part, sha256(data).hexdigest()) for seq, part, data in store.bodies(start, stop)]
         if stored != wanted:
             msg = "its stored body is not the one that its leaf states"
@@ -251,6 +253,7 @@ class Begun:
 
 
 def _entry(raw: object, seq: int) -> Entry:
+    """Read a leaf the long way, and say what is wrong with it."""
     if type(raw) is bytes:
         try:
             return read_leaf(raw)
@@ -260,7 +263,7 @@ def _entry(raw: object, seq: int) -> Entry:
     raise Broken(msg, seq)
 
 
-def _refuse_place(entry: Entry, at: int, expected: int) -> NoReturn:
+def _refuse_place(entry: Entry | Form[Any, str], at: int, expected: int) -> NoReturn:
     if at != expected:
         msg = f"entry {expected} is missing"
         raise Broken(msg, expected)

@@ -235,7 +235,8 @@ def test_it_verifies_and_reads_beside_a_writer_that_seals_all_the_time(tmp_path:
             report = verify_journal(tmp_path / "journal")
             assert report.ok, report
             with Reader(tmp_path / "journal", None) as reader:
-                assert [entry.seq for entry in reader.entries(0, reader.size)] == list(range(reader.size))
+                size = reader.size
+                assert [entry.seq for entry in reader.entries(0, size)] == list(range(size))
 
         for _ in range(12):
             looking = loop.run_in_executor(None, look)
