@@ -25,6 +25,9 @@ class EventSplitter:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Give the blocks that are complete, with the line ends after them; raises UnreadableBody."""
+        if not self._buffer and 0 < data.find(b"\n\n") == len(data) - 2 and b"\r" not in data:
+            yield data  # one event as it was sent
+            return
         self._buffer += data
         at = 0
         while end := _EVENT_END.search(self._buffer, max(at, self._searched)):

@@ -7,6 +7,7 @@ Specification". The payload of InvokeModelWithResponseStream is JSON that has th
 
 import base64
 import binascii
+import functools
 import struct
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def _message(raw: bytes, head_size: int) -> Message:
         raise _malformed()
     head = raw[_PRELUDE.size : _PRELUDE.size + head_size]
     text = decoded(raw[_PRELUDE.size + head_size : -_CRC.size])
-    headers = dict(_headers(head))
+    headers = dict(_strings(head))
     wrapper: Json = None
     if headers.get(":event-type") == "chunk" and text[:1] == "{":
         wrapper = parse_json(text)
@@ -122,6 +123,12 @@ def _unpacked(encoded: str) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise _malformed() from None  # the cause holds the body
+
+
+@functools.lru_cache(maxsize=64)
+def _strings(head: bytes) -> tuple[tuple[str, str], ...]:
+    """Give the headers that are strings; most messages of a stream have the same ones."""
+    return tuple(_headers(head))
 
 
 def _headers(head: bytes) -> Iterator[tuple[str, str]]:

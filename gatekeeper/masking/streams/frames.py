@@ -111,6 +111,9 @@ class LineFraming:
 
     def feed(self, data: bytes) -> Iterator[Block]:
         """Give the lines that are complete."""
+        if not self._buffer and 0 <= data.find(b"\n") == len(data) - 1:
+            yield Block(data, decoded(data))
+            return
         self._buffer += data
         at = 0
         while (end := self._buffer.find(b"\n", max(at, self._searched))) >= 0:

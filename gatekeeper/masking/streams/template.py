@@ -3,8 +3,9 @@
 An event that has the form of one that was read is known without parsing it: a JSON string can't leave its quotes.
 """
 
+import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Self
 
 import msgspec
@@ -16,8 +17,8 @@ from gatekeeper.masking.streams.pieces import TextPiece
 # The fields that may differ; no reader looks at them.
 _VOLATILE: Final = frozenset({"obfuscation", "p", "sequence_number", "created_at", "created"})
 _LEAST: Final = 6  # characters of which something can be found
-_STRING: Final = re.compile(r'[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*')
-_NUMBER: Final = re.compile(r"(?:0|[1-9]\d{0,15})(?![\d.eE+-])")
+_STRING: Final = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+'
+_NUMBER: Final = r"(?:0|[1-9]\d{0,15})(?![\d.eE+-])"
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -28,15 +29,21 @@ class Match(msgspec.Struct, frozen=True):
     volatile: tuple[str, ...]
 
 
-class Template(msgspec.Struct, frozen=True):
-    """`literals`, with a hole after each but the last: the form of `piece`'s event, whose data ends before `tail`."""
+class Template:
+    """The form of `piece`'s event: literals, with a hole after each but the last.
 
-    piece: TextPiece
-    literals: tuple[str, ...]
-    holes: tuple[re.Pattern[str], ...]
-    text_hole: int
-    head: int
-    tail: int
+    Its data begins at `head`, and ends `tail` characters before its end.
+    """
+
+    __slots__ = ("_fits", "_holes", "_literals", "_text_hole", "head", "piece", "tail")
+
+    def __init__(
+        self, piece: TextPiece, literals: Sequence[str], holes: Sequence[str], text_hole: int, data: tuple[int, int]
+    ) -> None:
+        self.piece = piece
+        self.head, self.tail = data
+        self._literals, self._holes, self._text_hole = literals, holes, text_hole
+        self._fits: Callable[[str], re.Match[str] | None] | None = None
 
     @classmethod
     def of(cls, text: str, payload: Payload, leaves: Iterable[JsonLeaf], piece: TextPiece) -> Self | None:
@@ -45,7 +52,7 @@ class Template(msgspec.Struct, frozen=True):
             return None
         ((head, end),) = payload.lines
         literals: list[str] = []
-        holes: list[re.Pattern[str]] = []
+        holes: list[str] = []
         at, text_hole = 0, -1
         for leaf in leaves:
             if leaf.kind == "key":
@@ -60,20 +67,20 @@ class Template(msgspec.Struct, frozen=True):
         if text_hole < 0:
             return None
         literals.append(text[at:])
-        return cls(piece, tuple(literals), tuple(holes), text_hole, head, len(text) - end)
+        return cls(piece, literals, holes, text_hole, (head, len(text) - end))
 
     def match(self, text: str) -> Match | None:
         """Find the piece in an event of this form; None for one of another."""
-        if not text.startswith(self.literals[0]) or not text.endswith(self.literals[-1]):
+        if not text.startswith(self._literals[0]) or not text.endswith(self._literals[-1]):
             return None
-        at = len(self.literals[0])
-        places: list[tuple[int, int]] = []
-        for hole, literal in zip(self.holes, self.literals[1:], strict=True):
-            if (found := hole.match(text, at)) is None or not text.startswith(literal, found.end()):
-                return None
-            places.append(found.span())
-            at = found.end() + len(literal)
-        if at != len(text):
+        if self._fits is None:  # compiled for what begins and ends alike, which a form that never comes again doesn't
+            holes = [f"({hole})" for hole in self._holes]
+            written = zip(map(re.escape, self._literals), [*holes, ""], strict=True)
+            self._fits = re.compile("".join(itertools.chain.from_iterable(written))).fullmatch
+        if (found := self._fits(text)) is None:
             return None
-        start, end = places.pop(self.text_hole)
-        return Match(start, end, tuple(text[a:b] for a, b in places if b - a >= _LEAST))
+        start, end = found.span(self._text_hole + 1)
+        others = enumerate(found.groups())
+        return Match(
+            start, end, tuple(one for number, one in others if number != self._text_hole and len(one) >= _LEAST)
+        )
