@@ -32,6 +32,11 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
         for field_end in _FIELD_END.finditer(text, start, at):
             start = field_end.end()
     last: Place | None = None
+    if _CAMEL.search(window) is None and (part := text[max(0, start - 1) : at]).isascii():
+        skipped = start - max(0, start - 1)
+        for match in _small(words).finditer(part.lower(), skipped):
+            last = match.start() + start - skipped, match.end() + start - skipped
+        return last
     for match in _compiled(words).finditer(text, start, at):
         last = match.span()
     return last
@@ -53,6 +58,12 @@ def _bounded(words: str) -> Callable[[bytes], object]:
 def _anywhere(words: str) -> Callable[[bytes], object]:
     matching: Callable[[bytes], object] = compiled_set((words_gate(words),)).Match
     return matching
+
+
+@functools.cache
+def _small(words: str) -> re.Pattern[str]:
+    """Find words in ASCII text in small letters, in half the time that case takes."""
+    return re.compile(rf"(?<![a-z0-9])(?:{spaced(words)})(?![a-z0-9])")
 
 
 @functools.cache

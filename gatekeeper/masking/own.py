@@ -162,7 +162,7 @@ def _made(own: DetectorConfig) -> Detector:
         gate=gate,
         validate=VALIDATORS[own.validator] if own.validator else None,
         validator=own.validator,
-        context="|".join(re.escape(word.strip()).replace(r"\ ", "[ _-]?") for word in own.context),
+        context="|".join(re.escape(word.strip().lower()).replace(r"\ ", "[ _-]?") for word in own.context),
         priority=_PRIORITY,
         cost=MOST_WAYS,
         spaced=True,

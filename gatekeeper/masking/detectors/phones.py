@@ -15,6 +15,7 @@ _REGIONS: Final = (
 )  # fmt: skip
 _EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#) ?\d{1,6})?"
 _TAIL: Final = re.compile(r"(?i),? ?(?:x|ext\.?|extension|#) ?\d{1,6}\Z")
+_MAY_HAVE_TAIL: Final = re.compile("[xX#]")
 _NOT_DIGIT: Final = re.compile(r"\D+")
 _TRUNK_ZERO: Final = "(0)"
 _CUT: Final = re.compile(r"(?<=\d)[ ./-]")
@@ -39,16 +40,14 @@ def _digits(text: str) -> str:
 
 def _ends(match: str) -> list[int]:
     """Give where a number could end, the longest first: at its extension, before it, or where a group ends."""
-    core = len(match)
-    ends = [core]
-    if tail := _TAIL.search(match):
-        core = tail.start()
-        ends.append(core)
-    return ends + [cut.start() for cut in reversed(list(_CUT.finditer(match, 0, core)))]
+    core = len(_core(match))
+    ends = [len(match)] if core == len(match) else [len(match), core]
+    return ends + [cut.start() for cut in _CUT.finditer(match, 0, core)][::-1]
 
 
 def _core(match: str) -> str:
-    tail = _TAIL.search(match)
+    """Give a number without its extension."""
+    tail = _TAIL.search(match) if _MAY_HAVE_TAIL.search(match) else None
     return match[: tail.start()] if tail else match
 
 
@@ -242,9 +241,9 @@ PHONES: Final = (
     ),
     _row(
         "before its word",
-        r"(?<![\w+])(?<!\d[.-])"
+        r"(?<![\w+])(?<!\d[.-])(?>"
         + _GROUPED
-        + r"(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct|desk)(?!\w)",
+        + r")(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct|desk)(?!\w)",
         r"(?i)\d(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
         lambda match: number_after_verb(re.sub(r"[^\d)]+\Z", "", match)),
         "phone_after_verb",

@@ -133,3 +133,8 @@ def test_the_digest_names_what_the_table_finds() -> None:
     assert digest == catalogue_digest(DETECTORS)
     assert digest != catalogue_digest(rest)
     assert digest != catalogue_digest([msgspec.structs.replace(first, pattern=first.pattern + "x"), *rest])
+
+
+@pytest.mark.parametrize("words", sorted({words for row in DETECTORS for words in (row.context, row.against) if words}))
+def test_words_are_written_in_small_letters(words: str) -> None:
+    assert re.sub(r"\\.", "", words) == re.sub(r"\\.", "", words).lower()
