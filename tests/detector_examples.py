@@ -11,6 +11,8 @@ FOUND = {
         "müller@exämple.de",
         "a@b.co",
         "JOHN@EXAMPLE.COM.",
+        "sent as ada@example.com.txt, see there",
+        "john@mail.example.co.uk.html",
         '"john%x@sub-domain.example.museum"',
         "john＠example．com",
         "jo\u200bhn@exam\u00adple.com",
@@ -387,6 +389,10 @@ FOUND = {
         "She was born on 25 July 1986.",
         "DOB: 22.09.1991",
         "date of birth January 30, 1988",
+        '{"date_of_birth": "1985-03-12T00:00:00Z"}',
+        "birth date 12 03 1985",
+        "bday 1985-03-12",
+        "Birth: 1985/03/12",
     ),
     "US_NPI": (
         "NPI 2011053545 is the rendering provider",
@@ -404,6 +410,7 @@ NOT_FOUND = {
     "EMAIL_ADDRESS": (
         "git@github.com:org/repo.git",
         "icon@2x.png",
+        "icon@2x.min.js",
         "lodash@4.17.21",
         "@types/node@20.1.0",
         "@app.route('/x')",
@@ -567,7 +574,14 @@ NOT_FOUND = {
     "CA_SIN": ("046454286", "sin 146454287", "sine 130692544"),
     "DE_TAX_ID": ("36574261809", "steuer-id 36574261808", "steuer-id 3657426180"),
     "PL_PESEL": ("44051401359", "pesel 44051401358", "pesel 4405140135"),
-    "DATE_OF_BIRTH": ("1985-03-12", "born in 1985", "dob 1985-13-40", "reborn 2024-01-02", "due 12/03/1985"),
+    "DATE_OF_BIRTH": (
+        "1985-03-12",
+        "born in 1985",
+        "dob 1985-13-40",
+        "reborn 2024-01-02",
+        "due 12/03/1985",
+        "birth rate 2019-01-02",
+    ),
     "US_NPI": ("1234567893", "npi 1234567890", "npi 3234567893"),
 }
 

@@ -49,6 +49,14 @@ _MARKED: Final = tuple(mark for mark, _ in _MEDIA)
 _BOX: Final = b"ftyp"  # ISO base media files have it at byte 4: MP4, HEIC, AVIF
 _LEAST_MEDIA: Final = 64  # bytes; shorter ones begin like that by chance
 
+_LEAST_BINARY: Final = 1024  # bytes; what is shorter is a hash, a key, a signature, a cursor
+# What providers send that is no text: embeddings, signed or encrypted reasoning. And PEM, each of whose kinds is known.
+_EXPECTED: Final = re.compile(
+    r"(?:\"(?:embedding|signature|encrypted_\w+|thought_?[sS]ignature)|redacted_thinking\\*\"\s*,\s*\\*\"data)\\*\"\s*:\s*\\*\"\Z"
+    r"|-----BEGIN [A-Z0-9 ]{0,40}(?:-----)?(?:\s|\\+[rn])*\Z"
+)
+_KEY: Final = 80  # characters
+
 type Read = Callable[[bytes, str], Readable | None]
 """Reads decoded bytes of a content type; None for what is no text."""
 
@@ -147,8 +155,15 @@ def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> 
         if media is not None and not media.lower().startswith("text/"):
             kind = media.partition("/")[0].lower() if re.fullmatch(r"[A-Za-z]+/[\w.+-]+", media) else "data"
             return Nested(start, end, Opaque(plain, kind), plain, lambda stand_in: stand_in.decode())
-        return None
+        if len(plain) < _LEAST_BINARY or _is_expected(text, start):
+            return None
+        return Nested(start, end, Opaque(plain, "binary"), plain, lambda stand_in: stand_in.decode())
     return Nested(start, end, document, plain, _encoder(safe=safe, padded=run.endswith("=") or len(letters) % 4 == 0))
+
+
+def _is_expected(text: str, start: int) -> bool:
+    """Tell whether what stands left of a run says what its bytes are: numbers of a model, a seal, a certificate."""
+    return _EXPECTED.search(text, max(0, start - _KEY), start) is not None
 
 
 def _is_prose(letters: str) -> bool:

@@ -24,7 +24,7 @@ _WRITTEN: Final = (
     rf"|{_MONTHS} {_DAY}{_ORDINAL},? '?\d{{2,4}}|\d{{4}}[ -]{_MONTHS}[ -]{_DAY})"
 )
 _BORN: Final = (
-    r"born(?: on| in)?|d\.?o\.?b\.?|date ?of ?birth|birth ?(?:date|day)|dateofbirth|geb(?:oren|\.)?(?: am)?|"
+    r"born(?: on| in)?|d\.?o\.?b\.?|date ?of ?birth|birth ?(?:date|day|dt)|dateofbirth|bdate|b-?day|birth ?[:=]|geb(?:oren|\.)?(?: am)?|"
     r"geburts(?:datum|tag)|né(?:\(?e\)?)? le|date de naissance|naissance|fecha de nacimiento|nacid[oa](?: el)?|"
     r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|urodzon[ya]|data urodzenia"
 )
@@ -45,18 +45,21 @@ def calendar_date(match: str) -> int:
 
 
 _GATE_NUMERIC: Final = r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d"
+_GATE_SPACED: Final = r"\b\d{1,4}[-/. ]\d{1,2}[-/. ]\d"
+_SPACED: Final = r"(?:\d{1,2} \d{1,2} \d{4}|\d{4} \d{2} \d{2})"
 _SHAPE_WRITTEN: Final = r"(?i)\b(?:\d{1,4}[^\d]{1,8}[a-z]|[a-z][a-z?]{2,10}\.? \d)"
 
 DATES: Final = (
     Detector(
         entity="DATE_OF_BIRTH",
         form="in digits",
-        pattern=r"(?<![\w.])(?<!\d[-/])" + _NUMERIC + r"(?!\w)(?![-/]\d)",
-        gate=_GATE_NUMERIC,
+        pattern=rf"(?<![\w.])(?<!\d[-/])(?:{_NUMERIC}{_TIME}|{_SPACED})(?!\w)(?![-/]\d)",
+        gate=_GATE_SPACED,
         validate=calendar_date,
         validator="calendar_date",
         context=_BORN,
         priority=6,
+        spaced=True,
     ),
     Detector(
         entity="DATE_OF_BIRTH",

@@ -4,19 +4,37 @@ import ipaddress
 import re
 from typing import Final
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from gatekeeper.masking.detector import Detector
 
 # A file's ending or a unit's, where a top-level domain would stand: `icon@2x.png`, `getty@tty1.service`.
 _NO_DOMAIN: Final = re.compile(
-    r"(?i)\.(?:png|jpe?g|gif|webp|svg|ico|css|js|mjs|jsx|tsx?|json|html?|xml|ya?ml|toml|txt|pdf|map|lock|log|"
-    r"service|timer|socket|mount|slice|scope|target|whl|tgz|gz|zip|jar|rb|py|go|rs|java|md|conf|cfg|ini)$"
+    r"(?i)\.(?:png|jpe?g|gif|webp|svg|ico|css|js|mjs|jsx|tsx?|json|html?|xml|ya?ml|toml|txt|pdf|map|lock|log|csv|docx?|xlsx?|eml|"
+    r"service|timer|socket|mount|slice|scope|target|whl|tgz|gz|zip|jar|rb|py|go|java|conf|cfg|ini|bak|tmp|md|rs)$"
 )
 _NO_PERSON: Final = re.compile(r"(?i)(?:git|hg|svn|gitea)@")
+_TOP_LEVEL: Final = frozenset({"com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "uk", "eu"}) | {
+    region.lower() for region in SUPPORTED_REGIONS
+}
 
 
 def email(match: str) -> int:
-    """Leave out what has the form of an address and is none: remotes of repositories, files, units."""
-    return 0 if _NO_PERSON.match(match) or _NO_DOMAIN.search(match) else len(match)
+    """Leave out what has the form of an address and is none: remotes of repositories, files, units.
+
+    In the name of a file, `ada@example.com.txt`, the address ends before what says which kind of file it is.
+    """
+    if _NO_PERSON.match(match):
+        return 0
+    if (ending := _NO_DOMAIN.search(match)) is None:
+        return len(match)
+    name, _, last = match[: ending.start()].rpartition(".")
+    if "@" in name:
+        return ending.start() if last.lower() in _TOP_LEVEL else 0
+    return len(match) if ending[0].lower() in _ALSO_DOMAINS else 0
+
+
+_ALSO_DOMAINS: Final = frozenset({".rs", ".md"})  # Serbia's and Moldova's, and who names a file `x@y.md`?
 
 
 _NOBODY_V4: Final = frozenset({"127.0.0.1", "0.0.0.0", "255.255.255.255"})  # noqa: S104 - nothing is bound here

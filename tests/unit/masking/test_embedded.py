@@ -1,5 +1,6 @@
 import base64
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -142,3 +143,31 @@ def test_no_value_leaves_in_base64(around: str, encode: Callable[[bytes], bytes]
     result = json.loads(masked(json.dumps({"a": f"it is {encoded} "})))["a"].split()[2]
 
     assert b"john.smith@example.com" not in base64.urlsafe_b64decode(result.replace("+", "-").replace("/", "_") + "==")
+
+
+BINARY = b"".join(hashlib.sha256(bytes((number,))).digest() for number in range(40))
+
+
+def test_long_binary_that_has_no_known_form_is_counted_and_not_recorded() -> None:
+    inspected = request(json.dumps({"a": b64(BINARY)}))
+
+    assert inspected.uninspected == "a part of the body is not text: 1 encoded in it are binary"
+    assert b64(BINARY)[:40] not in inspected.recorded().body.decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"a": b64(BINARY[:1000])}),
+        json.dumps({"data": [{"embedding": b64(BINARY)}]}),
+        json.dumps({"type": "thinking", "signature": b64(BINARY)}),
+        json.dumps({"type": "redacted_thinking", "data": b64(BINARY)}),
+        json.dumps({"args": json.dumps({"thoughtSignature": b64(BINARY)})}),
+        json.dumps(
+            {"a": f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(BINARY).decode()}-----END CERTIFICATE-----"}
+        ),
+        json.dumps({"a": BINARY.hex()}),
+    ],
+)
+def test_what_providers_and_certificates_hold_in_base64_is_not(body: str) -> None:
+    assert request(body).uninspected is None
