@@ -27,15 +27,18 @@ _RUN_MARKED: Final = b"\1" * _LEAST
 # A slash may be escaped in JSON. Lines may be broken, as in MIME (RFC 2045 §6.8), also by JSON's escapes for line ends.
 _LETTERS: Final = r"(?:[A-Za-z0-9+/_-]|\\/)"
 _LINE_END: Final = r"(?:\r\n|\n|\\r\\n|\\n)"
-_RUN: Final = re.compile(rf"{_LETTERS}{{16,}}(?:{_LINE_END}{_LETTERS}{{4,}})*(?:=|%3D){{0,2}}(?![A-Za-z0-9+/_=])")
+_RUN: Final = re.compile(
+    rf"{_LETTERS}{{16,}}(?:{_LINE_END}{_LETTERS}{{4,}})*(?:(?:=|%3D){{1,2}}(?!=)|(?![A-Za-z0-9+/_=]))"
+)
 _ESCAPES: Final = frozenset("nrtbf")
+_UNICODE: Final = 5  # `u` and four digits
 # Of random base64 one run in 30,000 that is longer than this has no capitals, or no small letters.
 _WORDS: Final = re.compile(r"[a-z_/-]+|[A-Z_/-]+|\d+|[a-z\d_/+-]{20,}|[A-Z\d_/+-]{20,}")
 _PLAIN_ENDS: Final = frozenset("\"' \t,;:.()[]{}<>|?!&#*")
 _BREAK: Final = re.compile(r"\\/|\r\n|\n|\\r\\n|\\n|=|%3D")
 _DATA: Final = re.compile(r"(?i)data:([^,;\s\"']{0,127})(?:;[^,;\s\"']{0,127}){0,8}?(;base64)?,\Z")
 _PLAIN_DATA: Final = re.compile(
-    r"(?i)data:([a-z]+/[^,;\s\"'\\]{1,127})?((?:;[^,;\s\"'\\]{1,127}){0,8}),([^\s\"'\\<>]+)"
+    r"(?i)(?:(?<![a-z\d+/_-])|(?<=\\[nrtbf])|(?<=\\u[\da-f]{4}))data:([a-z]+/[^,;\s\"'\\]{1,127})?((?:;[^,;\s\"'\\]{1,127}){0,8}),([!#-&(-;=?-\[\]-~]+)"
 )
 
 # What bytes look like, by how they begin.
@@ -100,21 +103,37 @@ def read_embedded(text: str, read: Read) -> Embedded:
 
 def _runs(text: str) -> Iterator[re.Match[str]]:
     if "\\/" in text:
-        yield from _RUN.finditer(text)
+        yield from _runs_with_slashes(text)
         return
     marks = text.encode("ascii", "replace").translate(_MARKS)
     at = 0
     while (start := marks.find(_RUN_MARKED, at)) >= 0:
-        if text[start] in _ESCAPES and text[start - 1 : start] == "\\":
-            start += 1
+        start = _after_escape(text, start)
         at = marks.find(b"\0", start)
-        if at >= 0 and text[at] in _PLAIN_ENDS and text[start - 1 : start] != "," and _is_prose(text[start:at]):
+        if at >= 0 and text[at] in _PLAIN_ENDS and text[start - 1 : start] != "," and is_prose(text[start:at]):
             continue
         if (match := _RUN.match(text, start)) is not None:
             yield match
             at = match.end()
         elif at < 0:
             return
+
+
+def _runs_with_slashes(text: str) -> Iterator[re.Match[str]]:
+    at = 0
+    while found := _RUN.search(text, at):
+        start = _after_escape(text, found.start())
+        match = found if start == found.start() else _RUN.match(text, start)
+        at = match.end() if match else start + _LEAST
+        if match:
+            yield match
+
+
+def _after_escape(text: str, start: int) -> int:
+    """Give where a run begins whose first letters are those of an escape of JSON: of a line end, of a character."""
+    if text[start - 1 : start] != "\\":
+        return start
+    return start + (1 if text[start] in _ESCAPES else _UNICODE if text[start] == "u" else 0)
 
 
 def _found(text: str, read: Read) -> Iterator[Nested]:
@@ -140,7 +159,7 @@ def _plain_data(text: str, read: Read) -> Iterator[Nested]:
 def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> Nested | None:
     run = text[start:end]
     letters = run if run.isalnum() else _BREAK.sub(lambda found: "/" if found[0] == "\\/" else "", run)
-    if media is None and _is_prose(letters) and not run.endswith("="):
+    if media is None and is_prose(letters) and not run.endswith("="):
         return None
     safe = "-" in letters or "_" in letters
     standard = letters.replace("-", "+").replace("_", "/") if safe else letters
@@ -148,17 +167,20 @@ def _decoded(text: str, start: int, end: int, media: str | None, read: Read) -> 
         plain = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
-    if (kind := looks_like(plain)) and len(plain) >= _LEAST_MEDIA:
-        return Nested(start, end, Opaque(plain, kind), plain, lambda stand_in: stand_in.decode())
-    document = read(plain, media or "") if _is_text(plain) else None
-    if document is None:
-        if media is not None and not media.lower().startswith("text/"):
-            kind = media.partition("/")[0].lower() if re.fullmatch(r"[A-Za-z]+/[\w.+-]+", media) else "data"
-            return Nested(start, end, Opaque(plain, kind), plain, lambda stand_in: stand_in.decode())
-        if len(plain) < _LEAST_BINARY or _is_expected(text, start):
-            return None
-        return Nested(start, end, Opaque(plain, "binary"), plain, lambda stand_in: stand_in.decode())
-    return Nested(start, end, document, plain, _encoder(safe=safe, padded=run.endswith("=") or len(letters) % 4 == 0))
+    known = looks_like(plain) if len(plain) >= _LEAST_MEDIA else ""
+    document = read(plain, media or "") if not known and _is_text(plain) else None
+    if document is not None:
+        padded = run.endswith("=") or len(letters) % 4 == 0
+        return Nested(start, end, document, plain, _encoder(safe=safe, padded=padded))
+    kind = known or _declared(media) or ("" if len(plain) < _LEAST_BINARY or _is_expected(text, start) else "binary")
+    return Nested(start, end, Opaque(plain, kind), plain, lambda stand_in: stand_in.decode()) if kind else None
+
+
+def _declared(media: str | None) -> str:
+    """Name what a data URI says that it holds, where that is no text."""
+    if media is None or media.lower().startswith("text/"):
+        return ""
+    return media.partition("/")[0].lower() if re.fullmatch(r"[A-Za-z]+/[\w.+-]+", media) else "data"
 
 
 def _is_expected(text: str, start: int) -> bool:
@@ -166,7 +188,7 @@ def _is_expected(text: str, start: int) -> bool:
     return _EXPECTED.search(text, max(0, start - _KEY), start) is not None
 
 
-def _is_prose(letters: str) -> bool:
+def is_prose(letters: str) -> bool:
     """Tell whether it is words or a number rather than base64, which mixes capitals, small letters and digits."""
     return _WORDS.fullmatch(letters) is not None
 

@@ -11,14 +11,16 @@ import msgspec
 
 from gatekeeper.exchange import Finding
 from gatekeeper.masking.body import embedded_in
-from gatekeeper.masking.channel import Channel, Found, Piece, json_escaped
+from gatekeeper.masking.channel import Channel, Found, json_escaped
 from gatekeeper.masking.document import Nested, Opaque, Replacement, nested_changes, replacements, rewrite
+from gatekeeper.masking.embedded import PART_NOT_TEXT
 from gatekeeper.masking.events import Payload
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_body import json_could_hit, number_hits, token_lists
 from gatekeeper.masking.json_source import Json, JsonLeaf, Path, json_leaves, key_words, leaf_of, parse_json
 from gatekeeper.masking.masker import WORK_LIMIT, OperatorSet
 from gatekeeper.masking.operators import Operators
+from gatekeeper.masking.runs import Inner, Part, Runs, Unread
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.strand import Hit, Leaf, Repeats, Strand, could_hit, hits
 from gatekeeper.masking.streams.frames import Block, Framing
@@ -62,10 +64,20 @@ class _Event(msgspec.Struct, frozen=True):
 class _Text:
     """One text that comes in pieces, and the block that brought its last one."""
 
-    __slots__ = ("block", "channel")
+    __slots__ = ("block", "channel", "runs")
 
     def __init__(self, scanner: Scanner, block: Block) -> None:
         self.channel, self.block = Channel(scanner), block
+        self.runs = Runs(lambda text: embedded_in(scanner, text, _work()))
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether something is held back."""
+        return self.channel.holds or self.runs.holds
+
+    def push(self, text: str, *, final: bool) -> Sequence[Part]:
+        """Add to the text and give what can be released."""
+        return self.runs.take(self.channel.push(text, _work(), final=final), final=final)
 
 
 class EventStream:
@@ -221,20 +233,34 @@ class EventStream:
             raise UnreadableBody(msg)
         return released
 
-    def _push(self, path: Path, text: str, block: Block, *, final: bool) -> list[Piece]:
+    def _push(self, path: Path, text: str, block: Block, *, final: bool) -> Sequence[Part]:
         kept = self._texts.get(path)
         if kept is None:
             if any(path[:size] in self._closed for size in range(len(path) + 1)):
                 return _nothing_more(text)
             kept = self._texts[path] = _Text(self._scanner, block)
         kept.block = block
-        pieces = kept.channel.push(text, _work(), final=final)
+        pieces = kept.push(text, final=final)
+        self._note(pieces)
+        return pieces
+
+    def _note(self, pieces: Iterable[Part]) -> None:
+        """Take down what was found; raises UnreadableBody for what can't be inspected and may not pass."""
         for piece in pieces:
             if isinstance(piece, Found):
                 self._findings[Finding(piece.entity, "body")] += 1
-        return pieces
+            elif isinstance(piece, Inner):
+                self._findings.update(Finding(entity, "body") for entity in piece.nested.document.entities())
+            elif isinstance(piece, Unread):
+                self._refuse(piece.kind)
+                self.uninspected = self.uninspected or f"{PART_NOT_TEXT}: a text of it has {piece.kind} encoded in it"
 
-    def _rendered(self, pieces: Sequence[Piece]) -> list[str]:
+    def _refuse(self, kind: str) -> None:
+        if not self._unread:
+            msg = f"an event of it has {kind} in it, and the rule that let the request pass lacks {_UNREAD}"
+            raise UnreadableBody(msg)
+
+    def _rendered(self, pieces: Sequence[Part]) -> list[str]:
         return [_rendered(pieces, operators) for operators in self._variants]
 
     def _flush(self, closes: Iterable[Path], except_for: Iterable[Path] = ()) -> None:
@@ -244,12 +270,12 @@ class EventStream:
             return
         for path in [path for path in self._texts if path not in kept and _is_under(path, closes)]:
             text = self._texts.pop(path)
-            if text.channel.holds:
-                pieces = text.channel.push("", _work(), final=True)
-                self._findings.update(Finding(piece.entity, "body") for piece in pieces if isinstance(piece, Found))
+            if text.holds:
+                pieces = text.push("", final=True)
+                self._note(pieces)
                 self._put([self._added(path, text.block, out, operators) for out, operators in self._each(pieces)])
 
-    def _each(self, pieces: Sequence[Piece]) -> Iterator[tuple[str, Operators]]:
+    def _each(self, pieces: Sequence[Part]) -> Iterator[tuple[str, Operators]]:
         return zip(self._rendered(pieces), self._variants, strict=True)
 
     def _added(self, path: Path, block: Block, text: str, operators: Operators) -> bytes:
@@ -284,9 +310,8 @@ class EventStream:
         pieces = [(leaf.start, leaf.end) for leaf in leaves if leaf.kind == "string" and leaf.path in event.paths]
         outside = [one for one in embedded.nested if not any(a <= one.start < b for a, b in pieces)]
         opaque = [one.document.kind for one in outside if isinstance(one.document, Opaque)]
-        if opaque and not self._unread:
-            msg = f"an event of it has {opaque[0]} in it, and the rule that let the request pass lacks {_UNREAD}"
-            raise UnreadableBody(msg)
+        if opaque:
+            self._refuse(opaque[0])
         self.uninspected = self.uninspected or embedded.uninspected if opaque else self.uninspected
         self._findings.update(Finding(entity, "body") for one in outside for entity in one.document.entities())
         return tuple(outside)
@@ -331,7 +356,7 @@ def _value(data: str) -> Json:
         return None
 
 
-def _nothing_more(text: str) -> list[Piece]:
+def _nothing_more(text: str) -> Sequence[Part]:
     if text:
         msg = "a text of it goes on after its end"
         raise UnreadableBody(msg)
@@ -352,13 +377,15 @@ def _strands(data: str, leaves: Iterable[JsonLeaf]) -> Iterator[Strand]:
             yield Strand((leaf_of(data, leaf),))
 
 
-def _rendered(pieces: Iterable[Piece], operators: Operators) -> str:
+def _rendered(pieces: Iterable[Part], operators: Operators) -> str:
     return "".join(piece if isinstance(piece, str) else _instead(piece, operators) for piece in pieces)
 
 
-def _instead(found: Found, operators: Operators) -> str:
-    instead = operators.apply(found.entity, found.value)
-    return found.source if instead is None else found.written(instead)
+def _instead(piece: Found | Inner | Unread, operators: Operators) -> str:
+    if not isinstance(piece, Found):
+        return piece.written(operators)
+    instead = operators.apply(piece.entity, piece.value)
+    return piece.source if instead is None else piece.written(instead)
 
 
 def _work() -> Work:
