@@ -114,7 +114,7 @@ def _say_not_recorded(why: str | None, what: str) -> None:
 
 
 def _print(config: "Config", report: "Report", standing: "Standing", *, restored: bool) -> None:
-    from gatekeeper.cli.journal import reservations, verdict
+    from gatekeeper.cli.reading import reservations, verdict
 
     pairs = {"copy": verdict(report), "entries": str(standing.size), "root": standing.root}
     if standing.forked is not None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from gatekeeper.cli.environment import USER, client_environment, proxy_url
-from gatekeeper.cli.identity import life, load_issuer
+from gatekeeper.cli.issuer import life, load_issuer
 from gatekeeper.cli.options import load_settings, settings_option
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.relay import gateway_address

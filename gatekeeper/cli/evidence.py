@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import Moment, load_settings, settings_option
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.read_entry import record_read
+from gatekeeper.cli.reading import reading
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

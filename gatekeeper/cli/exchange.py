@@ -8,6 +8,7 @@ import click
 
 from gatekeeper.cli.options import load_settings, settings_option
 from gatekeeper.cli.problem import Problem
+from gatekeeper.cli.tokens import read_token
 from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ def exchange(
     `gatekeeper relay --token-command "gatekeeper identity exchange …"` keeps a program supplied.
     """
     from gatekeeper.cli.admin_client import SaidNo
-    from gatekeeper.cli.tokens import read_token
     from gatekeeper.identity.trade import GRANT, JWT, WORKFLOW
 
     form = {"grant_type": GRANT, "subject_token": read_token(token_file), "subject_token_type": JWT}

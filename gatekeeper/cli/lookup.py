@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from gatekeeper.cli.indexed import indexed
-from gatekeeper.cli.journal import plain, plain_content, reading
 from gatekeeper.cli.options import Moment, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_table
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.proved import proof_line, prove
 from gatekeeper.cli.read_entry import record_read
+from gatekeeper.cli.reading import plain, plain_content, reading
 from gatekeeper.cli.times import show_moment
 from gatekeeper.cli.visible import visible
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import Moment, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json
 from gatekeeper.cli.read_entry import record_read
+from gatekeeper.cli.reading import reading
 from gatekeeper.cli.replay.check import judge
 
 if TYPE_CHECKING:

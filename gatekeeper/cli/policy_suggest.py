@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import Moment, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.read_entry import record_read
+from gatekeeper.cli.reading import reading
 from gatekeeper.cli.visible import visible_lines
 
 if TYPE_CHECKING:

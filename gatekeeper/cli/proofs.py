@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import load_settings, settings_option
 from gatekeeper.cli.problem import Problem
+from gatekeeper.cli.reading import reading
 
 if TYPE_CHECKING:
     from gatekeeper.journal import Reader

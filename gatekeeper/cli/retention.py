@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.keeping import erase_sessions
 from gatekeeper.cli.options import Duration, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_table
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.read_entry import record_event
+from gatekeeper.cli.reading import reading
 from gatekeeper.cli.times import show_moment
 from gatekeeper.cli.visible import visible
 

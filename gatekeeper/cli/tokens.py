@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from gatekeeper.cli.identity import life, load_issuer
+from gatekeeper.cli.issuer import life, load_issuer
 from gatekeeper.cli.problem import Problem
 
 if TYPE_CHECKING:

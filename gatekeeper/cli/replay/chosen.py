@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 import msgspec
 
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import load_settings
+from gatekeeper.cli.reading import reading
 
 if TYPE_CHECKING:
     from gatekeeper.config import Config

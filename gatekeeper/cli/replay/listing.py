@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from gatekeeper.cli.indexed import indexed
-from gatekeeper.cli.journal import reading
 from gatekeeper.cli.options import Moment, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_table
 from gatekeeper.cli.read_entry import record_read
+from gatekeeper.cli.reading import reading
 from gatekeeper.cli.replay.chosen import is_small
 from gatekeeper.cli.times import show_moment, show_offset
 

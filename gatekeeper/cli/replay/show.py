@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, override
 import click
 import msgspec
 
-from gatekeeper.cli.journal import plain, plain_content, reservations, verdict
 from gatekeeper.cli.options import Duration, json_option, load_settings, settings_option
 from gatekeeper.cli.output import print_json, print_pairs
 from gatekeeper.cli.proved import proof_line, prove
+from gatekeeper.cli.reading import plain, plain_content, reservations, verdict
 from gatekeeper.cli.replay.chosen import WHAT, Chosen, chosen, is_small
 from gatekeeper.cli.times import show_instant, show_offset
 
