@@ -83,22 +83,12 @@ def on_arrival(hook: FlowHook) -> Hook[HTTPFlow]:
 
 def on_request(hook: ExchangeHook) -> Hook[HTTPFlow]:
     """Guard `requestheaders` and `request`: what is refused gets an answer, and later hooks leave it alone."""
-
-    @functools.wraps(hook)
-    async def guarded(self: object, flow: HTTPFlow) -> None:
-        exchange = begun_exchange(flow)
-        if exchange is None:
-            answer_connect(flow, refusal_for(LookupError(), hook))
-            return
-        if exchange.over:
-            return
-        try:
-            if (work := hook(self, flow, exchange)) is not None:
-                await work
-        except Exception as error:  # noqa: BLE001 - the one place that catches everything
-            refuse(flow, exchange, refusal_for(error, hook))
-
-    return guarded
+    return _guarded(
+        hook,
+        unbegun=lambda flow: answer_connect(flow, refusal_for(LookupError(), hook)),
+        passed_by=lambda _, exchange: exchange.over,
+        failed=refuse,
+    )
 
 
 def on_response_headers(hook: ExchangeHook) -> Hook[HTTPFlow]:
@@ -107,67 +97,69 @@ def on_response_headers(hook: ExchangeHook) -> Hook[HTTPFlow]:
     A response set here would get the upstream's unmasked body.
     """
 
-    @functools.wraps(hook)
-    async def guarded(self: object, flow: HTTPFlow) -> None:
-        exchange = begun_exchange(flow)
-        if exchange is None:
-            abort(flow.client_conn)
-            return
-        if exchange.over:
-            return
-        try:
-            if (work := hook(self, flow, exchange)) is not None:
-                await work
-        except Exception as error:  # noqa: BLE001 - the one place that catches everything
-            exchange.refuse(refusal_for(error, hook))
-            if flow.response is not None and flow.response.stream:
-                flow.response.stream = False
+    def failed(flow: HTTPFlow, exchange: Exchange, refusal: Refusal) -> None:
+        exchange.refuse(refusal)
+        if flow.response is not None and flow.response.stream:
+            flow.response.stream = False
 
-    return guarded
+    return _guarded(hook, unbegun=_cut, passed_by=lambda _, exchange: exchange.over, failed=failed)
 
 
 def on_response(hook: ExchangeHook) -> Hook[HTTPFlow]:
     """Guard `response`: a failed exchange gets an answer of our own, or none where it is already streaming."""
 
-    @functools.wraps(hook)
-    async def guarded(self: object, flow: HTTPFlow) -> None:
-        exchange = begun_exchange(flow)
-        if exchange is None:
-            abort(flow.client_conn)
-            return
+    def passed_by(flow: HTTPFlow, exchange: Exchange) -> bool:
         if exchange.over:
             _replace_answer(flow, exchange)
-            return
-        try:
-            if (work := hook(self, flow, exchange)) is not None:
-                await work
-        except Exception as error:  # noqa: BLE001 - the one place that catches everything
-            exchange.refuse(refusal_for(error, hook))
-            _replace_answer(flow, exchange)
+        return exchange.over
 
-    return guarded
+    def failed(flow: HTTPFlow, exchange: Exchange, refusal: Refusal) -> None:
+        exchange.refuse(refusal)
+        _replace_answer(flow, exchange)
+
+    return _guarded(hook, unbegun=_cut, passed_by=passed_by, failed=failed)
 
 
 def at_the_end(hook: ExchangeHook) -> Hook[HTTPFlow]:
     """Guard the hooks that record how an exchange ended: they run for every exchange, and failing, cut it off."""
 
+    def passed_by(flow: HTTPFlow, exchange: Exchange) -> bool:
+        if exchange.refusal is not None:
+            _replace_answer(flow, exchange)
+        return False
+
+    def failed(flow: HTTPFlow, exchange: Exchange, refusal: Refusal) -> None:
+        exchange.error = exchange.error or refusal.reason
+        if flow.response is None or flow.response.stream:
+            abort(flow.client_conn)
+        else:
+            answer_exchange(flow, exchange, refusal)
+
+    return _guarded(hook, unbegun=lambda _: None, passed_by=passed_by, failed=failed)
+
+
+def _guarded(
+    hook: ExchangeHook,
+    *,
+    unbegun: Callable[[HTTPFlow], None],
+    passed_by: Callable[[HTTPFlow, Exchange], bool],
+    failed: Callable[[HTTPFlow, Exchange, Refusal], None],
+) -> Hook[HTTPFlow]:
+    """Run a hook on a flow's exchange, unless it is `passed_by`; `unbegun` is for flows that have none."""
+
     @functools.wraps(hook)
     async def guarded(self: object, flow: HTTPFlow) -> None:
         exchange = begun_exchange(flow)
         if exchange is None:
+            unbegun(flow)
             return
-        if exchange.refusal is not None:
-            _replace_answer(flow, exchange)
+        if passed_by(flow, exchange):
+            return
         try:
             if (work := hook(self, flow, exchange)) is not None:
                 await work
         except Exception as error:  # noqa: BLE001 - the one place that catches everything
-            refusal = refusal_for(error, hook)
-            exchange.error = exchange.error or refusal.reason
-            if flow.response is None or flow.response.stream:
-                abort(flow.client_conn)
-            else:
-                answer_exchange(flow, exchange, refusal)
+            failed(flow, exchange, refusal_for(error, hook))
 
     return guarded
 
@@ -264,6 +256,10 @@ def abort(client: Client, server: Server | None = None) -> None:
     handler = ctx.master.addons.get("proxyserver").connections.get(client.id)
     if handler is not None and (transport := handler.transports.get(server or client)) and transport.handler:
         transport.handler.cancel("cut by gatekeeper")
+
+
+def _cut(flow: HTTPFlow) -> None:
+    abort(flow.client_conn)
 
 
 def _client_of(data: ConnectionData) -> Client:
