@@ -1,11 +1,13 @@
 """The demo's processes: each with a log of its own, all ended at the end, whatever happens."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,6 +19,8 @@ PATIENCE: Final = 30.0
 
 GATEKEEPER: Final = (sys.executable, "-P", "-c", "from gatekeeper.cli import main; main(prog_name='gatekeeper')")
 """The command line under the interpreter that runs the demo, wherever its scripts are installed."""
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _BASICS: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
@@ -89,7 +93,7 @@ class Processes:
     ) -> Started:
         """Start a program in the folder; its environment holds nothing but the basics and `more`."""
         log = self._logs / f"{name}.log"
-        with log.open("wb") as output:
+        with log.open("wb") as output, undisturbed():
             process = subprocess.Popen(  # noqa: S603 - the demo's own programs
                 command,
                 cwd=self._folder,
@@ -100,8 +104,8 @@ class Processes:
                 pass_fds=[listening.fileno()] if listening else [],
                 start_new_session=True,  # Ctrl-C is for the demo, which then ends the others in order
             )
-        started = Started(name, process, log)
-        self._started.append(started)
+            started = Started(name, process, log)
+            self._started.append(started)
         return started
 
     def run(self, *arguments: str, expected: int = 0) -> str:
@@ -127,6 +131,20 @@ class Processes:
             msg = f"`{command}` ended with {done.returncode} instead of {expected}"
             raise StepFailed(msg, log)
         return done.stdout.decode(errors="replace") or printed
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off signals that end the demo: a process that was begun and is not noted yet would be left over."""
+    came: list[int] = []
+    usual = {number: signal.signal(number, lambda given, _: came.append(given)) for number in ENDING}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for late in came:
+            signal.raise_signal(late)
 
 
 def basics() -> dict[str, str]:
