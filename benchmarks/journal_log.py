@@ -41,9 +41,14 @@ from gatekeeper.journal import (
     VerdictData,
     verify_journal,
 )
+from gatekeeper.journal.edge import Edge, write_edge
+from gatekeeper.journal.left_open import LeftOpen
 from gatekeeper.journal.start import open_files
 
 GROUP: Final = 5_000
+SINCE_KEPT: Final = 20_000
+"""Entries after the place that was kept last where the run is cut off: as many as there can be."""
+
 LIMITS: Final = Limits(bytes=1 << 40, monthly=False)
 ORIGIN: Final = "benchmark.example/journal"
 OPENING: Final = Opening(version="benchmark", config_text="", signers="")
@@ -116,6 +121,10 @@ def write_log(folder: Path, entries: int) -> None:
         drafts = [draft for at in range(start, min(start + GROUP // 2, entries // 2)) for draft in calls.pair(at)]
         opened.keys.provide({draft.session for draft in drafts if draft.session is not None})
         opened.store.commit(opened.growth.add(drafts, Instant(1_800_000_000_000_000 + start), opened.keys.key_of).group)
+        if 2 * start <= entries - SINCE_KEPT:
+            edge = Edge(opened.growth.frontier, LeftOpen({}))
+            write_edge(folder / "journal" / "edge", edge, opened.growth.key)
+            opened.keys.erased_upto = opened.growth.frontier.size
     (folder / "journal" / "head").write_text(opened.store.newest_note()[1], encoding="utf-8")  # type: ignore[index]
     opened.store.close()
     opened.keys.close()
@@ -181,7 +190,7 @@ def main() -> None:
         first = asyncio.run(open_once(folder))
         opened = sorted(asyncio.run(open_once(folder)) for _ in range(15))
         print(f"{entries:,} entries: opened in {statistics.median(opened):.1f} ms (fastest {opened[0]:.1f})")
-        print(f"after a crash at their end: {first:.0f} ms")
+        print(f"after a crash at their end, {SINCE_KEPT:,} after the place that was kept: {first:.0f} ms")
         proofs = prove_some(folder)
         rest = sorted(proofs[20:])
         print(f"a proof: {statistics.median(rest):.2f} ms, slowest {rest[-1]:.2f}; the first {proofs[0]:.1f}")

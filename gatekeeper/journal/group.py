@@ -32,6 +32,7 @@ class Growth:
 
     def __init__(self, origin: str, key: Ed25519PrivateKey, frontier: Frontier, last: Instant) -> None:
         self.origin = origin
+        self.key = key
         self._signer = Signer(origin, key)
         self.frontier = frontier
         self.last = last
@@ -45,6 +46,7 @@ class Growth:
 
     def begin_segment(self, key: Ed25519PrivateKey) -> None:
         """Sign by `key` from here on; the newest checkpoint stays where it is, in the segment that was sealed."""
+        self.key = key
         self._signer = Signer(self.origin, key)
         self.newest, self._newest_kept, self._kept_minute = None, True, -1
 

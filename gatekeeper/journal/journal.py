@@ -16,13 +16,14 @@ import msgspec
 
 from gatekeeper.exchange import Clock, DigestKey, Instant, Receipt, SessionId, now
 from gatekeeper.journal.draft import Draft, JournalDown
-from gatekeeper.journal.edge import write_edge
+from gatekeeper.journal.edge import Edge, write_edge
 from gatekeeper.journal.entries import ConfigData, EraseData, SealData
 from gatekeeper.journal.files import append_file, replace_file
 from gatekeeper.journal.group import Grown
 from gatekeeper.journal.index import forget
 from gatekeeper.journal.intake import Intake, Waiting
 from gatekeeper.journal.keys import create_signing_key, load_signing_key
+from gatekeeper.journal.left_open import LeftOpen
 from gatekeeper.journal.note import verification_key
 from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.sealing import Following, OpenState, Seam, begin_segment, put_key_in_force, segment_drafts
@@ -47,6 +48,9 @@ ANCHOR_QUIET: Final = 5.0
 
 SEGMENT_BYTES: Final = 1 << 30
 """Bytes of a segment's file from which on it is sealed."""
+
+KEEP_EVERY: Final = 20_000
+"""Entries after which it is kept where a run would go on; a start after a crash looks at what came since, 8 µs each."""
 
 NEW_KEY: Final = "new"
 """What a draft of `seal` says in the place of the next key, where the writer is to make one."""
@@ -84,6 +88,9 @@ class Journal:
         self._anchored_at = time.monotonic()
         self._month_ends = _month_end(opened.store.time_of(opened.store.start()))
         self._sized_at = 0.0
+        self._left = LeftOpen({})
+        self._all_destroyed = True
+        self._kept_at = opened.growth.frontier.size
         self._following: Following | None = None
         self._rotating = False
         self._seal_at = 0.0
@@ -189,6 +196,9 @@ class Journal:
                     self._write_head()
                 if self._until_anchor() == 0 or self._asked:
                     self._anchor()
+                    self._keep_place()
+                elif self._growth.frontier.size - self._kept_at >= KEEP_EVERY:
+                    self._keep_place()
                 self._look_at_seal()
             self._end()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
@@ -200,8 +210,8 @@ class Journal:
         self._write_head()
         self._anchor()
         self._store.empty_wal()
+        self._keep_place()
         self._keys.empty_wal()
-        write_edge(self._files.edge, self._growth.frontier)
         _on_loop(self._sealed, lambda: _refuse(self._sealed, JournalDown("the gateway stopped before it was sealed")))
 
     def _patience(self) -> float | None:
@@ -258,6 +268,8 @@ class Journal:
         grown = self._growth.add(drafts, self._clock(), self._keys.key_of, raw)
         began = time.monotonic()
         self._store.commit(grown.group)
+        for draft in drafts:
+            self._left.take(draft)
         self._note, self._written_at = grown.group.note, time.monotonic()
         self.tally.committed(self._written_at - began)
         return grown
@@ -276,7 +288,7 @@ class Journal:
             try:
                 self._keys.destroy(keys)
             except TimeoutError as error:
-                failure = error
+                failure, self._all_destroyed = error, False
         # The index may be in use for long; nothing of the record waits for that.
         threading.Thread(
             target=self._forget,
@@ -366,6 +378,7 @@ class Journal:
         self._month_ends = _month_end(self._growth.last)
         self._write_head()
         self._anchor()
+        self._keep_place()
         sealed, self._sealed = self._sealed, []
 
         def resolve() -> None:
@@ -399,6 +412,15 @@ class Journal:
                     future.set_result(note)
 
         _on_loop(asked, resolve)
+
+    def _keep_place(self) -> None:
+        """Say where a run would go on after a crash, so that it need not look through all of this one."""
+        size = self._growth.frontier.size
+        if size != self._kept_at:
+            if self._all_destroyed:
+                self._keys.erased_upto = size
+            write_edge(self._files.edge, Edge(self._growth.frontier, self._left), self._growth.key)
+            self._kept_at = size
 
     def _fail(self, error: Exception, group: Sequence[Waiting]) -> None:
         why = f"{self._files.folder}: the journal can't be written: {_cause(error)}; mend that and start again"

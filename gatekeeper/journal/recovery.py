@@ -7,36 +7,19 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper.exchange import ExchangeId, SessionId
 from gatekeeper.journal.anchors import last_anchor, read_head
 from gatekeeper.journal.draft import Draft, JournalDown
-from gatekeeper.journal.edge import read_edge
-from gatekeeper.journal.entries import (
-    ChunkData,
-    CloseData,
-    ErrorData,
-    MessageData,
-    RequestData,
-    ResponseData,
-    TruncatedData,
-)
-from gatekeeper.journal.exchanges import MESSAGES, SWITCHING_PROTOCOLS, Step, truncated
+from gatekeeper.journal.edge import Edge, read_edge
 from gatekeeper.journal.files import JournalFiles
 from gatekeeper.journal.grammar import Carried
 from gatekeeper.journal.group import Growth
-from gatekeeper.journal.leaf import decode_leaf, decode_place
-from gatekeeper.journal.merkle import Frontier, Hash
+from gatekeeper.journal.left_open import LeftOpen
+from gatekeeper.journal.merkle import Frontier, Hash, leaf_hash
 from gatekeeper.journal.note import Checkpoint, VerificationKey, read_checkpoint, read_cosigned
 from gatekeeper.journal.segments import Segments, frontier_of
-from gatekeeper.journal.store import LogStore
+from gatekeeper.journal.store import SLICE, LogStore
 
 WAY_OUT: Final = "restore the folder from a backup, or set another journal.origin and run `gatekeeper journal new`"
-
-MAY_END: Final = frozenset({ResponseData.kind, ErrorData.kind, TruncatedData.kind, MessageData.kind})
-"""The types of entries after which an exchange may be over."""
-
-_UPGRADED: Final = b'"status":101'
-_CLOSES: Final = b'"kind":"close"'
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,31 +33,43 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 def check_whole(files: JournalFiles, store: LogStore, vkey: VerificationKey, signing: Ed25519PrivateKey) -> Whole:
     """Check that nothing of the log is gone or changed at its edge; raises JournalDown."""
     try:
-        frontier = _checked_edge(files, store, vkey)
+        size, newest = store.size(), store.newest_note()
+        checkpoint = read_checkpoint(newest[1], vkey) if newest is not None else None
+        kept = _usable(read_edge(files.edge, signing), store, checkpoint)
+        frontier = frontier_of(store, size) if kept is None else kept.frontier
+        if checkpoint != Checkpoint(vkey.origin, size, frontier.root()):
+            msg = "its newest checkpoint is not over its entries"
+            raise ValueError(msg)
         warnings = _Beside(files, store, frontier, vkey).check()
         last = store.last_entry()
-        left_open = [] if isinstance(last.data, CloseData) else _left_open(store, frontier.size)
+        left = kept.left if kept is not None else _left_open(store, size)
     except ValueError as error:
         msg = f"{files.log}: is damaged or rolled back: {error}; {WAY_OUT}"
         raise JournalDown(msg) from error
     growth = Growth(vkey.origin, signing, frontier, last.time)
     growth.resume(frontier.size)
-    return Whole(growth=growth, left_open=left_open, warnings=warnings)
+    return Whole(growth=growth, left_open=left.truncations(), warnings=warnings)
 
 
-def _checked_edge(files: JournalFiles, store: LogStore, vkey: VerificationKey) -> Frontier:
-    """Give the tree's right edge, over which the newest checkpoint is."""
-    size, newest = store.size(), store.newest_note()
-    checkpoint = read_checkpoint(newest[1], vkey) if newest is not None else None
-    kept = read_edge(files.edge, size)
-    # What was kept is of this tree if it has the signed root, and says nothing of what the file has lost since: so its
-    # last leaves are compared.
-    usable = kept is not None and checkpoint is not None and kept.root() == checkpoint.root
-    frontier = kept if kept is not None and usable and _ends_with(store, kept) else frontier_of(store, size)
-    if checkpoint != Checkpoint(vkey.origin, size, frontier.root()):
-        msg = "its newest checkpoint is not over its entries"
-        raise ValueError(msg)
-    return frontier
+def _usable(kept: Edge | None, store: LogStore, checkpoint: Checkpoint | None) -> Edge | None:
+    """Bring the edge that was kept to the log's end; None where it does not lead to the root that is signed there.
+
+    That says nothing of what the file has lost since of the entries before it: so the last ones are compared too.
+    """
+    if kept is None or checkpoint is None or not store.start() <= kept.frontier.size <= checkpoint.size:
+        return None
+    if not _ends_with(store, kept.frontier):
+        return None
+    frontier, at = kept.frontier, kept.frontier.size
+    while at < checkpoint.size:
+        rows = store.rows(at, min(at + SLICE, checkpoint.size))
+        if not rows:
+            return None
+        frontier.extend([leaf_hash(raw) for _, raw in rows])
+        for _, raw in rows:
+            kept.left.take_leaf(raw)
+        at = rows[-1][0] + 1
+    return kept if frontier.root() == checkpoint.root else None
 
 
 def _ends_with(store: LogStore, edge: Frontier) -> bool:
@@ -137,32 +132,13 @@ class _Beside:
             return ask(segments)
 
 
-def _left_open(store: LogStore, size: int) -> list[Draft]:
-    """Give what ends the exchanges that the last run left open, in the order of their requests."""
-    left: dict[ExchangeId, tuple[SessionId, int]] = {}
+def _left_open(store: LogStore, size: int) -> LeftOpen:
+    """Give what the last run left open, by looking at all its entries in this segment."""
     opening = store.last_opening()
+    left = LeftOpen({})
     if opening and opening == store.start():
         carried = msgspec.json.decode(store.meta().get("carried", ""), type=Carried)
-        left = {one.exchange: (one.session, one.chunks) for one in carried.exchanges}
+        left = LeftOpen({one.exchange: (one.session, one.chunks) for one in carried.exchanges})
     for _, raw in store.leaves(opening, size):
-        kind, exchange, session = decode_place(raw)
-        if exchange is None or session is None:
-            continue
-        if kind == RequestData.kind:
-            left[exchange] = session, 0
-        elif kind == ChunkData.kind and exchange in left:
-            left[exchange] = session, left[exchange][1] + 1
-        elif kind in MAY_END and _ends(kind, raw):
-            left.pop(exchange, None)
-    return [truncated(exchange, session, chunks) for exchange, (session, chunks) in left.items()]
-
-
-def _ends(kind: str, raw: bytes) -> bool:
-    """Whether an entry ends its exchange; only those that may not, by their bytes, are read."""
-    if kind == ResponseData.kind:
-        data = decode_leaf(raw).data if _UPGRADED in raw else None
-        return not isinstance(data, ResponseData) or data.status != SWITCHING_PROTOCOLS
-    if kind == MessageData.kind:
-        data = decode_leaf(raw).data if _CLOSES in raw else None
-        return isinstance(data, MessageData) and MESSAGES.get(data.form) is Step.CLOSE_MESSAGE
-    return True
+        left.take_leaf(raw)
+    return left

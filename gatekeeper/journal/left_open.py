@@ -1,0 +1,64 @@
+"""Which exchanges a log leaves open, followed entry by entry: what has to be marked truncated after a crash."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from gatekeeper.exchange import ExchangeId, SessionId
+from gatekeeper.journal.draft import Draft
+from gatekeeper.journal.entries import (
+    ChunkData,
+    Data,
+    ErrorData,
+    MessageData,
+    RequestData,
+    ResponseData,
+    TruncatedData,
+)
+from gatekeeper.journal.exchanges import MESSAGES, SWITCHING_PROTOCOLS, Step, truncated
+from gatekeeper.journal.leaf import decode_leaf, decode_place
+
+_MAY_CONTINUE: Final = {ResponseData.kind: b'"status":101', MessageData.kind: b'"kind":'}
+"""Types of entries that may end an exchange or not, and what stands in every leaf that does not."""
+
+_ENDS: Final = frozenset({ResponseData.kind, ErrorData.kind, TruncatedData.kind})
+
+
+class LeftOpen:
+    """The exchanges that are open, in the order of their requests: session, and how many chunks there were."""
+
+    def __init__(self, exchanges: Mapping[ExchangeId, tuple[SessionId, int]]) -> None:
+        self.exchanges = dict(exchanges)
+
+    def take(self, draft: Draft) -> None:
+        """Take the next entry."""
+        if draft.exchange is not None and draft.session is not None:
+            self._take(draft.data.kind, draft.exchange, draft.session, over=_is_over(draft.data))
+
+    def take_leaf(self, raw: bytes) -> None:
+        """Take the next entry; most leaves are not read for that. Raises ValueError for one that is none."""
+        kind, exchange, session = decode_place(raw)
+        if exchange is not None and session is not None:
+            over = _is_over(decode_leaf(raw).data) if _MAY_CONTINUE.get(kind, b"\0") in raw else kind in _ENDS
+            self._take(kind, exchange, session, over=over)
+
+    def truncations(self) -> list[Draft]:
+        """Give what ends them where the gateway stopped."""
+        return [truncated(exchange, session, chunks) for exchange, (session, chunks) in self.exchanges.items()]
+
+    def _take(self, kind: str, exchange: ExchangeId, session: SessionId, *, over: bool) -> None:
+        if kind == RequestData.kind:
+            self.exchanges[exchange] = session, 0
+        elif kind == ChunkData.kind and exchange in self.exchanges:
+            self.exchanges[exchange] = session, self.exchanges[exchange][1] + 1
+        elif over:
+            self.exchanges.pop(exchange, None)
+
+
+def _is_over(data: Data) -> bool:
+    match data:
+        case ResponseData():
+            return data.status != SWITCHING_PROTOCOLS
+        case MessageData():
+            return MESSAGES.get(data.form) is Step.CLOSE_MESSAGE
+        case _:
+            return data.kind in _ENDS
