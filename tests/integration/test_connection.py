@@ -66,6 +66,48 @@ def test_a_request_that_comes_byte_by_byte_is_answered(
         assert read_answer(tunnel).endswith(b'{"path":"/slow"}')
 
 
+@pytest.mark.parametrize(("record", "segment"), [(7, 1 << 20), (1 << 14, 5), (60, 100)])
+def test_records_of_tls_may_come_in_any_cut(
+    start_gateway: Callable[..., RunningGateway],
+    upstream: Upstream,
+    record: int,
+    segment: int,
+) -> None:
+    """`record`: bytes of text in one; `segment`: bytes of one TCP segment, which may hold many, or a part of one."""
+    upstream.reset(path_answer)
+    gateway = start_gateway()
+    context = ssl.create_default_context(cafile=str(gateway.config.proxy.certs / "ca.pem"))
+    arriving, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with gateway.connect("localhost", upstream.port) as raw:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.settimeout(10)
+        tunnel = context.wrap_bio(arriving, leaving, server_hostname="localhost")
+
+        def until[T](act: Callable[[], T]) -> T:
+            while True:
+                try:
+                    return act()
+                except ssl.SSLWantReadError:
+                    raw.sendall(leaving.read())
+                    arriving.write(raw.recv(65536))
+
+        def ask(path: str, record: int, segment: int) -> bytes:
+            text = request(upstream, path)
+            for at in range(0, len(text), record):
+                tunnel.write(text[at : at + record])
+            sealed = leaving.read()
+            for at in range(0, len(sealed), segment):
+                raw.sendall(sealed[at : at + segment])
+            got = b""
+            while not got.endswith(b"}"):
+                got += until(lambda: tunnel.read(65536))
+            return got
+
+        until(tunnel.do_handshake)
+        ask("/whole", 1 << 14, 1 << 20)
+        assert ask("/cut", record, segment).endswith(b'{"path":"/cut"}')
+
+
 def test_a_client_that_has_said_all_and_closed_its_half_is_let_go(
     start_gateway: Callable[..., RunningGateway], upstream: Upstream
 ) -> None:
