@@ -12,7 +12,7 @@ from gatekeeper.journal.draft import Draft
 from gatekeeper.journal.entries import Data
 from gatekeeper.journal.keys import KEPT_FOR_EVER, SessionKey
 from gatekeeper.journal.leaf import join_leaf, put_body
-from gatekeeper.journal.merkle import Frontier, leaf_hash
+from gatekeeper.journal.merkle import Frontier, Hash, leaf_hash
 from gatekeeper.journal.note import Checkpoint, Signer
 from gatekeeper.journal.store import Group
 
@@ -68,18 +68,21 @@ class Growth:
         self.last = Instant(max(now, self.last))
         group = Group([], [], [], 0, "", None)
         receipts: list[Receipt] = []
+        nodes: list[Hash] = []
+        seq = self.frontier.size
         for draft, raw in zip(drafts, encoded or map(canonical_json, map(_data_of, drafts)), strict=True):
-            seq = Seq(self.frontier.size)
             data = raw
             if draft.content is not None and draft.bodied:
-                body, parts = seal_body(seq, draft.content, key_of(draft.session or KEPT_FOR_EVER))
+                body, parts = seal_body(Seq(seq), draft.content, key_of(draft.session or KEPT_FOR_EVER))
                 data = put_body(raw, body)
-                group.bodies.extend((seq, number, part) for number, part in enumerate(parts))
-            leaf = join_leaf(data, draft.exchange, seq, draft.session, self.last, draft.data.kind)
+                group.bodies.extend([(seq, number, part) for number, part in enumerate(parts)])
+            leaf = join_leaf(data, draft.exchange, Seq(seq), draft.session, self.last, draft.data.kind)
             node = leaf_hash(leaf)
             group.leaves.append((seq, leaf))
-            group.tiles.extend(self.frontier.append(node))
-            receipts.append(Receipt(seq, node.hex(), self.last))
+            nodes.append(node)
+            receipts.append(Receipt(Seq(seq), node.hex(), self.last))
+            seq += 1
+        group.tiles.extend(self.frontier.extend(nodes))
         return Grown(self._finished(group), receipts)
 
     def _finished(self, group: Group) -> Group:

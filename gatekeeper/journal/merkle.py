@@ -112,24 +112,45 @@ class Frontier:
 
     def append(self, leaf: Hash) -> list[FullTile]:
         """Add a leaf; gives the tiles that it completes, lowest first."""
-        self.size += 1
-        return self._add(0, leaf)
+        return self.extend([leaf])
 
     def extend(self, leaves: Sequence[Hash]) -> list[FullTile]:
         """Add leaves, a whole tile at a time where they fill one; gives the tiles that they complete."""
         full: list[FullTile] = []
         at = 0
         while at < len(leaves):
-            if self.size % TILE_WIDTH == 0 and len(leaves) - at >= TILE_WIDTH:
-                hashes = leaves[at : at + TILE_WIDTH]
-                full.append((0, self.size >> TILE_HEIGHT, b"".join(hashes)))
-                self.size += TILE_WIDTH
-                full += self._add(1, complete_root(hashes))
-                at += TILE_WIDTH
+            width = self.size % TILE_WIDTH
+            some = leaves[at : at + TILE_WIDTH - width]
+            at += len(some)
+            if len(some) < TILE_WIDTH:
+                self._grow(some)
+                if self.size % TILE_WIDTH:
+                    break
+                _, node = self._peaks.pop()
+                row, self._partial[0] = self._partial[0], []
             else:
-                full += self.append(leaves[at])
-                at += 1
+                row, node = list(some), complete_root(some)
+                self.size += TILE_WIDTH
+            full.append((0, (self.size >> TILE_HEIGHT) - 1, b"".join(row)))
+            full += self._add(1, node)
         return full
+
+    def _grow(self, leaves: Sequence[Hash]) -> None:
+        """Add leaves to the lowest tile, which they fill at most.
+
+        After n leaves of a tile, the next ends one tree for each 1 at the end of n in binary.
+        """
+        if not self._partial:
+            self._partial.append([])
+        self._partial[0] += leaves
+        peaks = self._peaks
+        for n, leaf in enumerate(leaves, self.size % TILE_WIDTH):
+            node, height = leaf, 0
+            while n >> height & 1:
+                node = Hash(_sha256(b"\x01" + peaks.pop()[1] + node).digest())  # as `node_hash` does
+                height += 1
+            peaks.append((height, node))
+        self.size += len(leaves)
 
     def root(self) -> Hash:
         """Hash the peaks, right to left, into the tree's root (RFC 6962 §2.1)."""

@@ -1,5 +1,6 @@
 """The one owner of `journal.db`: its schema, its transactions, and reads of the tree (JOURNAL.md, "Files")."""
 
+import functools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -232,11 +233,16 @@ class LogStore:
         """Insert rows, many by one statement: at each step of one the event loop takes the interpreter's lock."""
         for at in range(0, len(rows), TOGETHER):
             some = rows[at : at + TOGETHER]
-            places = ",".join([f"({','.join('?' * columns)})"] * len(some))
-            self._cursor.execute(f"INSERT INTO {table} VALUES {places}", [value for row in some for value in row])  # noqa: S608 - names and places alone
+            self._cursor.execute(_insertion(table, columns, len(some)), [value for row in some for value in row])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self.database)
+
+
+@functools.cache
+def _insertion(table: str, columns: int, count: int) -> str:
+    places = ",".join([f"({','.join('?' * columns)})"] * count)
+    return f"INSERT INTO {table} VALUES {places}"  # noqa: S608 - a name of ours, and places
 
 
 def write_carry(carry: Carry) -> str:

@@ -74,6 +74,37 @@ def test_a_frontier_that_is_loaded_goes_on_as_if_it_had_never_stopped(count: int
     assert loaded.root() == frontier.root()
 
 
+@pytest.mark.parametrize("before", [0, 1, 200, 511])
+@given(groups=st.lists(st.integers(0, 600), max_size=4))
+def test_leaves_in_groups_make_the_tree_that_they_make_one_by_one(before: int, groups: list[int]) -> None:
+    hashes = [leaf_hash(leaf) for leaf in leaves(before + sum(groups))]
+    one_by_one, in_groups = (Frontier.load(before, lambda start, stop: hashes[start:stop], tile_of) for _ in range(2))
+    at = before
+    for size in groups:
+        together = in_groups.extend(hashes[at : at + size])
+        assert together == [full for leaf in hashes[at : at + size] for full in one_by_one.append(leaf)]
+        at += size
+        assert in_groups.root() == one_by_one.root()
+        assert in_groups.carry() == one_by_one.carry()
+        assert in_groups.peaks == one_by_one.peaks
+
+
+def test_groups_fill_tiles_of_two_levels_at_once() -> None:
+    frontier, tiles = grown(65_900)
+    hashes = [leaf_hash(leaf) for leaf in leaves(65_900)]
+    in_groups = Frontier()
+    in_groups.extend(hashes[:65_300])
+    full = in_groups.extend(hashes[65_300:])
+    assert [(level, n) for level, n, _ in full] == [(0, 255), (1, 0), (0, 256)]
+    assert all(tiles[level, n] == joined for level, n, joined in full)
+    assert (in_groups.root(), in_groups.carry()) == (frontier.root(), frontier.carry())
+
+
+def tile_of(level: int, n: int) -> list[Hash]:
+    assert level == 0
+    return [leaf_hash(f"leaf {n * 256 + at}".encode()) for at in range(256)]
+
+
 def test_leaves_and_nodes_are_hashed_apart() -> None:
     left, right = leaf_hash(b"l"), leaf_hash(b"r")
     assert node_hash(left, right) != leaf_hash(left + right)
