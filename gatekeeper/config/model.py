@@ -156,10 +156,14 @@ EMBEDDED_ISSUER: Final = IssuerConfig(issuer="https://gatekeeper.local", jwks="d
 
 
 class SamlConfig(Section, frozen=True, kw_only=True):
-    """`[[identity.saml]]`: an identity provider whose assertions are traded at `/token`; `groups`: an attribute."""
+    """`[[identity.saml]]`: an identity provider whose assertions are traded at `/token`; `groups`: an attribute.
+
+    `recipient`: what the provider calls the place where its assertions are shown, which is this gateway's `/token`.
+    """
 
     issuer: str
     certificates: Path
+    recipient: str
     audience: str = "gatekeeper"
     groups: str = ""
 

@@ -1,21 +1,26 @@
 """Who a SAML 2.0 assertion is about, for `/token` alone (RFC 8693 §3, RFC 7522 §2.1).
 
-minisaml verifies the signature and gives only what it covers; here is said which identity providers are believed.
+minisaml verifies the signature, the issuer, the one audience and the times of the conditions, and gives only what is
+signed. Here is said which identity providers are believed, and checked what minisaml leaves out: that the assertion
+was made to be shown here, by whoever bears it, and for no longer than a token may live.
 """
 
 import base64
 import binascii
+import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 from cryptography import x509
-from lxml.etree import LxmlError
+from lxml.etree import LxmlError, QName
 from minisaml.errors import MiniSAMLError
 from minisaml.response import Response, validate_response
+from minisignxml.config import VerifyConfig
 from minisignxml.errors import MiniSignXMLError
+from minisignxml.verify import extract_verified_element_and_certificate
 
 from gatekeeper.config import ConfigError
 from gatekeeper.config.model import SamlConfig
@@ -27,6 +32,14 @@ from gatekeeper.identity.token import SECOND, is_text
 ASSERTION_LIMIT: Final = 48 * 1024
 GOOD_FOR: Final = 300 * SECOND
 """How long a verified assertion stands for its subject here: until it has been traded."""
+
+LONGEST: Final = 3600 * SECOND
+"""How far off an assertion's end may be: one that lasts is a password (RFC 7522 §3, 4)."""
+
+BEARER: Final = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+_SAML: Final = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+_CONDITIONS: Final = frozenset({"AudienceRestriction", "OneTimeUse", "ProxyRestriction"})
+"""Those that are known. With any other an assertion is not valid (SAML core §2.5.1)."""
 
 
 class SamlProvider(msgspec.Struct, frozen=True):
@@ -57,6 +70,7 @@ def read_assertion(text: str, providers: Iterable[SamlProvider], now: Instant) -
     for provider in providers:
         response = _verified(data, provider)
         if response is not None:
+            check_made_for(_signed(data, provider), provider.config, now)
             return _subject(response, provider, text, now)
     raise _refused("is of no [[identity.saml]], not for this gateway, not valid now, or its signature is wrong")
 
@@ -71,6 +85,53 @@ def _verified(data: bytes, provider: SamlProvider) -> Response | None:
         )
     except (MiniSAMLError, MiniSignXMLError, LxmlError, ValueError, KeyError, TypeError, AttributeError):
         return None  # whatever is wrong with it, it is not this provider's word
+
+
+def _signed(data: bytes, provider: SamlProvider) -> Any:
+    """Give the assertion that the signature covers, as minisaml has read it."""
+    element, _ = extract_verified_element_and_certificate(
+        xml=base64.b64decode(data), certificates=provider.certificates, config=VerifyConfig.default()
+    )
+    return element if element.tag == f"{_SAML}Assertion" else element.find(f"{_SAML}Assertion")
+
+
+def check_made_for(assertion: Any, config: SamlConfig, now: Instant) -> None:
+    """Refuse an assertion that was not made to be shown here (RFC 7522 §3; SAML profiles §4.1.4.2)."""
+    check_conditions(assertion)
+    confirmations = assertion.findall(f"{_SAML}Subject/{_SAML}SubjectConfirmation")
+    if not any(is_confirmed(one, config.recipient, now) for one in confirmations):
+        raise _refused(
+            "is not confirmed for this gateway: it needs a bearer confirmation whose Recipient is that of "
+            "[[identity.saml]], with an end within an hour, and without InResponseTo and NotBefore"
+        )
+
+
+def check_conditions(assertion: Any) -> None:
+    """Refuse an assertion under a condition that is not known here."""
+    names = {QName(condition) for condition in assertion.find(f"{_SAML}Conditions").iterchildren("*")}
+    if any(f"{{{name.namespace}}}" != _SAML or name.localname not in _CONDITIONS for name in names):
+        raise _refused("has a condition that is not known here")
+
+
+def is_confirmed(confirmation: Any, recipient: str, now: Instant) -> bool:
+    """Whether a confirmation of the subject lets its bearer show the assertion to `recipient`, now."""
+    data = confirmation.find(f"{_SAML}SubjectConfirmationData")
+    if confirmation.get("Method") != BEARER or data is None:
+        return False
+    return (
+        data.get("Recipient") == recipient
+        and "InResponseTo" not in data.attrib  # it would answer a question that nobody has asked here
+        and "NotBefore" not in data.attrib
+        and now < _instant(data.get("NotOnOrAfter", "")) <= now + LONGEST
+    )
+
+
+def _instant(text: str) -> Instant:
+    """Read a time in UTC (SAML core §1.3.3); the beginning of all times for what is none."""
+    try:
+        return Instant(round(dt.datetime.fromisoformat(text).timestamp() * SECOND) if text.endswith("Z") else 0)
+    except ValueError:
+        return Instant(0)
 
 
 def _subject(response: Response, provider: SamlProvider, text: str, now: Instant) -> Subject:

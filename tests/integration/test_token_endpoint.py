@@ -175,11 +175,12 @@ def test_without_a_table_nobodys_token_is_traded(start_gateway: Callable[..., Ru
 
 def test_a_saml_assertion_is_traded(start_gateway: Callable[..., RunningGateway], tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization
-    from unit.identity.test_saml import CERTIFICATE, ISSUER, assertion, encoded, signed
+    from unit.identity.test_saml import CERTIFICATE, ISSUER, RECIPIENT, assertion, encoded, signed
 
     (tmp_path / "idp.pem").write_bytes(CERTIFICATE.public_bytes(serialization.Encoding.PEM))
     gateway = start_gateway(
-        f'[[identity.saml]]\nissuer = "{ISSUER}"\ncertificates = "idp.pem"\ngroups = "memberOf"\n'
+        f'[[identity.saml]]\nissuer = "{ISSUER}"\ncertificates = "idp.pem"\n'
+        f'recipient = "{RECIPIENT}"\ngroups = "memberOf"\n'
         f'[[identity.exchange]]\nworkflows = ["close"]\nissuers = ["{ISSUER}"]\n'
     )
     transport = httpx.HTTPTransport(uds=str(gateway.config.admin_socket))
