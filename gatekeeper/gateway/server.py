@@ -126,7 +126,8 @@ class Gateway:
         context = server_context(*load_authority(config), config.admin.token_names, config.keys)
         app = token_app(routes, lambda: self.parts.journal.failed is None)
         try:
-            return await TokenListener.start(app, listen_address(config.admin.token_listen), context)
+            address = listen_address(config.admin.token_listen)
+            return await TokenListener.start(app, address, context, config.proxy.header_timeout)
         except OSError as error:
             why = _LISTEN_PROBLEMS.get(error.errno or 0, "can't be listened on")
             msg = f"admin.token_listen: {config.admin.token_listen}: {why}"

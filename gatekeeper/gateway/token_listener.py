@@ -6,6 +6,7 @@ may knock, and what counts is the token that is shown.
 
 import asyncio
 import datetime as dt
+import functools
 import ipaddress
 import os
 import socket as sockets
@@ -13,8 +14,9 @@ import ssl
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self, override
 
+import h11
 import uvicorn
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gatekeeper.gateway.admin import LONGEST_STOP, QuietServer
 
@@ -31,6 +34,8 @@ LIFE: Final = dt.timedelta(days=90)
 SKEW: Final = dt.timedelta(days=1)
 MOST_CALLS: Final = 100
 """Calls at the same time; what is beyond gets 503."""
+
+TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 HERE: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -46,6 +51,42 @@ def token_app(routes: list[Route], well: Callable[[], bool]) -> Starlette:
     return app
 
 
+class PromptProtocol(H11Protocol):
+    """Ends a connection that has not said its whole request, head and body, `patience` seconds after it could begin.
+
+    uvicorn itself waits for ever, and a hundred of such connections would be all that there may be.
+    """
+
+    def __init__(self, patience: float, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self._patience = patience
+        self._due: asyncio.TimerHandle
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
+        super().connection_made(transport)
+        self._begin()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._due.cancel()
+        super().connection_lost(exc)
+
+    @override
+    def on_response_complete(self) -> None:
+        self._due.cancel()
+        super().on_response_complete()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._due = self.loop.call_later(self._patience, self._look)
+
+    def _look(self) -> None:
+        if self.conn.their_state in {h11.IDLE, h11.SEND_BODY}:
+            self.transport.write(TOO_SLOW)
+            self.transport.close()
+
+
 class TokenListener:
     """A running listener."""
 
@@ -55,13 +96,13 @@ class TokenListener:
         self.port = port
 
     @classmethod
-    async def start(cls, app: Starlette, address: tuple[str, int], context: ssl.SSLContext) -> Self:
-        """Listen; raises OSError."""
+    async def start(cls, app: Starlette, address: tuple[str, int], context: ssl.SSLContext, patience: float) -> Self:
+        """Listen; who takes longer than `patience` (s) for a request is cut off. Raises OSError."""
         listening = sockets.create_server(address, family=sockets.AF_INET6 if ":" in address[0] else sockets.AF_INET)
         config = uvicorn.Config(
             app,
             lifespan="off",
-            http="h11",
+            http=functools.partial(PromptProtocol, patience),  # type: ignore[arg-type] # called as the class is
             ws="none",
             log_config=None,
             access_log=False,

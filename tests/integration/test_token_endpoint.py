@@ -1,5 +1,6 @@
 """`POST /token` over TLS and over the admin socket: what is given works, for one workflow, and is on record."""
 
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,11 +35,13 @@ action = "allow"
 def gateway(start_gateway: Callable[..., RunningGateway], monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningGateway]:
     from gatekeeper.gateway import server
 
-    listeners = []
+    listeners, gateway_patience = [], 10  # seconds: proxy.header_timeout
     start = server.TokenListener.start
 
     async def remembered(*arguments: object) -> object:
-        listeners.append(await start(*arguments))  # type: ignore[arg-type]
+        *others, patience = arguments
+        assert patience == gateway_patience
+        listeners.append(await start(*others, 0.5))  # type: ignore[arg-type]
         return listeners[0]
 
     monkeypatch.setattr(server.TokenListener, "start", remembered)
@@ -154,6 +157,29 @@ def test_the_listener_for_containers_offers_nothing_else(gateway: RunningGateway
         assert client.get(f"{base}/token").status_code == 405
     with pytest.raises(httpx.ConnectError), httpx.Client(trust_env=False) as client:
         client.get(f"{base}/healthz")
+
+
+HALVES = {
+    "says nothing": b"",
+    "half a line": b"POST /to",
+    "half a head": b"POST /token HTTP/1.1\r\nHost: a\r\n",
+    "half a body": b"POST /token HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+    b"Content-Length: 9\r\n\r\na=",
+    "half a second request": b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /hea",
+}
+
+
+@pytest.mark.parametrize("said", HALVES.values(), ids=HALVES)
+def test_who_does_not_say_a_whole_request_in_time_is_cut_off(gateway: RunningGateway, said: bytes) -> None:
+    context = ssl.create_default_context(cafile=str(gateway.config.proxy.certs / "ca.pem"))
+    port: int = gateway.token_port  # type: ignore[attr-defined]
+    with (
+        socket.create_connection(("localhost", port), timeout=10) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as connection,
+    ):
+        connection.sendall(said)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.rpartition(b"HTTP/1.1 ")[2].startswith(b"408 ")
 
 
 def test_the_admin_socket_gives_tokens_too(gateway: RunningGateway) -> None:
