@@ -99,11 +99,14 @@ def bare(folder: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def gateway(folder: Path, upstream: int, *settings: str) -> Iterator[Running]:
-    """Run the gateway: identity, 20 rules, masking, a durable journal; `settings` are `key=value`."""
+def gateway(folder: Path, upstream: int, *settings: str, rules: str = RULES) -> Iterator[Running]:
+    """Run the gateway: identity, 20 rules, masking, a durable journal; `settings` are `key=value`.
+
+    `rules`: TOML of the caller's own, in which other tables may stand too.
+    """
     port = free_port()
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(port=port, upstream=upstream, rules=RULES))
+    config.write_text(CONFIG.format(port=port, upstream=upstream, rules=rules))
     command = [BIN / "gatekeeper", "run", "--config", config]
     command += [word for setting in settings for word in ("--set", setting)]
     with _running(command, port, folder / "gateway.log") as pid:

@@ -1,0 +1,217 @@
+"""What other callers of a running gateway notice while an issuer misbehaves; for the page of `benchmarks/identity.py`.
+
+Four connections call a model, one call after the other, with tokens of an issuer that is well. Meanwhile strangers ask
+for tunnels, 100 a second, with tokens of another issuer and keys that nobody knows: so the gateway fetches the
+issuer's keys. It is another one each time, since it is asked at most once a minute, and it is down, silent, drips,
+never ends, answers with as many keys as may be, with other keys than before, or well. The server of the issuers,
+upstream and load are processes of their own.
+"""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import ssl
+import statistics
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from load import WARM_UP, Job, Measured, work
+from machine import cpu_seconds
+from proxies import Running, gateway
+from throughput import process
+from tokens import key_set, token
+from upstream import make_certificates, serve
+from workload import Scenario
+
+ROUNDS: Final = 3
+SECONDS: Final = 1.5
+CONNECTIONS: Final = 4
+STRANGERS: Final = 100
+"""Tunnels that strangers ask for in a second."""
+
+type Page = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _answer(writer: asyncio.StreamWriter, body: bytes) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    await writer.drain()
+
+
+async def _well(writer: asyncio.StreamWriter) -> None:
+    await _answer(writer, key_set())
+
+
+async def _large(writer: asyncio.StreamWriter) -> None:
+    await _answer(writer, key_set(97))
+
+
+async def _others(writer: asyncio.StreamWriter) -> None:
+    await _answer(writer, key_set().replace(b'"kid": "', b'"kid": "new-'))
+
+
+async def _drips(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.001)
+
+
+async def _is_silent(_: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def _never_ends(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b" " * 65536)
+        await writer.drain()
+        await asyncio.sleep(0)  # drain alone lets nobody else run, not even what notes the connection's end
+
+
+async def _is_down(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+PAGES: Final[dict[str, Page]] = {
+    "answers well": _well,
+    "is down": _is_down,
+    "is silent": _is_silent,
+    "drips": _drips,
+    "never ends": _never_ends,
+    "answers with 100 keys": _large,
+    "has other keys": _others,
+}
+QUIET: Final = "no strangers"
+
+
+def provide(certificate: Path, told: Connection) -> None:
+    """Serve keys well until told to misbehave; then as the first part of the path says."""
+    pages = dict(enumerate(PAGES.values()))
+    asked: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            if told.poll():
+                told.recv()
+                asked.append(1)
+            await (pages[int(head.split(b"/")[1])] if asked else _well)(writer)
+        writer.close()
+
+    async def main() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def _issuer(kind: int, round_: int) -> str:
+    return f"https://issuer.example/{kind}/{round_}"
+
+
+def _config(port: int) -> str:
+    names = [(kind, round_) for kind in range(len(PAGES)) for round_ in range(ROUNDS)]
+    tables = [
+        f'[[identity.issuers]]\nissuer = "{_issuer(*name)}"\njwks = "https://localhost:{port}/{name[0]}/{name[1]}"'
+        for name in names
+    ]
+    own = '[[identity.issuers]]\nissuer = "https://gatekeeper.local"\njwks = "data/issuer.jwks.json"'
+    rule = '[[rules]]\nname = "models"\nhosts = ["localhost"]\naction = "allow"'
+    return "\n".join([own, *tables, rule])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The other traffic: p50 and p99 in ms, the gateway's processor time in ms for each second, calls a second."""
+
+    p50: float
+    p99: float
+    cpu: float
+    rate: float
+
+
+def neighbours(folder: Path) -> Iterator[str]:
+    """Measure; gives the lines of a table."""
+    _, leaf = make_certificates(folder)
+    with (
+        process(serve, leaf) as (_up, upstream),
+        process(provide, leaf) as (_issuers, told),
+        process(work) as (_, jobs),
+    ):
+        port, keys = upstream.recv(), told.recv()
+        with gateway(folder, port, rules=_config(keys)) as target:
+            told.send("misbehave")
+            samples = asyncio.run(_measure(target, jobs, port))
+        jobs.send(None)
+    for name, taken in samples.items():
+        row = [statistics.median(getattr(one, field) for one in taken) for field in ("p50", "p99", "cpu")]
+        ratios = sorted(one.p99 / well.p99 for one, well in zip(taken, samples["answers well"], strict=True))
+        spread = f"{statistics.median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        yield f"| {name} | {row[0]:.2f} | {row[1]:.2f} | {spread} | {row[2]:.2f} |"
+
+
+async def _measure(target: Running, jobs: Connection, port: int) -> dict[str, list[Sample]]:
+    samples: dict[str, list[Sample]] = {QUIET: [], **{name: [] for name in PAGES}}
+    for round_ in range(ROUNDS):
+        for kind, name in enumerate(PAGES):
+            strangers = asyncio.create_task(_strangers(target.route.port, port, _issuer(kind, round_)))
+            samples[name].append(await _sample(target, jobs, port))
+            strangers.cancel()
+            await asyncio.wait([strangers])
+        samples[QUIET].append(await _sample(target, jobs, port))
+    return samples
+
+
+async def _sample(target: Running, jobs: Connection, port: int) -> Sample:
+    def ask() -> Measured:
+        jobs.send(Job(target.route, Scenario.SMALL, CONNECTIONS, SECONDS, port))
+        answer = jobs.recv()
+        assert isinstance(answer, Measured), answer
+        return answer
+
+    used = cpu_seconds(target.pid)
+    latencies = sorted((await asyncio.to_thread(ask)).latencies)
+    used = (cpu_seconds(target.pid) - used) * SECONDS / (SECONDS + WARM_UP)
+    return Sample(
+        p50=statistics.median(latencies) * 1000,
+        p99=latencies[int(len(latencies) * 0.99)] * 1000,
+        cpu=used * 1000 / len(latencies),
+        rate=len(latencies) / SECONDS,
+    )
+
+
+async def _strangers(gateway_port: int, port: int, issuer: str) -> None:
+    """Ask for tunnels with tokens whose key nobody knows; each is refused."""
+    made = [token("EdDSA", number, f"unknown-{number}", issuer) for number in range(STRANGERS)]
+
+    async def knock(stranger: str) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway_port)
+        value = base64.b64encode(f"workload:{stranger}".encode()).decode()
+        target = f"localhost:{port}"
+        writer.write(
+            f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic {value}\r\n\r\n".encode()
+        )
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 407 ")
+        writer.close()
+
+    async with asyncio.TaskGroup() as knocking:
+        for stranger in itertools.cycle(made):
+            knocking.create_task(knock(stranger))
+            await asyncio.sleep(1 / STRANGERS)
+
+
+def table(lines: Sequence[str]) -> list[str]:
+    """Put a head above the lines."""
+    return [
+        "| | p50, ms | p99, ms | p99 to an issuer that answers well | CPU ms a call |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        *lines,
+    ]
