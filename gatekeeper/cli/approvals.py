@@ -240,7 +240,7 @@ def _decide(verdict: str, options: dict[str, Any]) -> None:
     _ = choice.scope
     with admin_client() as client:
         views = deciding.to_decide(client, ids, alike=alike)
-        signer, principal = deciding.signer_for(key, reviewer, deciding.people_of(views[0], choice))
+        signer, principal = deciding.signer_for(key, reviewer, views[0], choice)
         stated = [deciding.statement_for(view, principal, choice) for view in views]
         for view, one in zip(views, stated, strict=True):
             deciding.announce(view, one)

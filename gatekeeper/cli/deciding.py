@@ -67,17 +67,17 @@ def to_decide(client: AdminClient, names: Sequence[str], *, alike: bool) -> "lis
     return list({view.id: view for view in views}.values())
 
 
-def signer_for(key: Path | None, reviewer: str | None, people: Sequence[str]) -> tuple[Signer, str]:
-    """Find the key, and whose it is: one of `people`."""
+def signer_for(key: Path | None, reviewer: str | None, view: "ApprovalView", choice: Choice) -> tuple[Signer, str]:
+    """Find the key, and whose it is: one who may decide so; SaidNo for anybody else, before anything is signed."""
+    people = people_of(view, choice)
     signer = from_file(key) if key else from_agent([reviewer] if reviewer else people)
-    return signer, _principal(signer, reviewer, people)
+    return signer, _principal(signer, reviewer, view, people)
 
 
 def people_of(view: "ApprovalView", choice: Choice) -> list[str]:
-    """Say who may decide so."""
-    if choice.break_glass:
-        return list(view.break_glass)
-    return sorted({person for need in view.require for person in need.reviewers})
+    """Say who may decide so: a workload's owners may not."""
+    asked = view.break_glass if choice.break_glass else (one for need in view.require for one in need.reviewers)
+    return sorted({*asked} - {*(view.excluded or ())})
 
 
 def statement_for(view: "ApprovalView", reviewer: str, choice: Choice) -> "Statement":
@@ -169,11 +169,14 @@ def _meaning(statement: "Statement") -> str:
             return f"{verdict} this call, once."
 
 
-def _principal(signer: Signer, named: str | None, people: Sequence[str]) -> str:
+def _principal(signer: Signer, named: str | None, view: "ApprovalView", people: Sequence[str]) -> str:
     principal = named or signer.comment
     if not principal:
         msg = "the key has no comment that says who you are; give your name in allowed_signers with --as NAME"
         raise Problem(msg)
+    if principal in (view.excluded or ()):
+        msg = f"{visible(principal)} owns the workload {visible(view.subject)} and can't decide on its calls"
+        raise SaidNo(msg)
     if principal not in people:
         who = ", ".join(map(visible, people)) or "nobody"
         msg = f"{visible(principal)} is no reviewer of this approval; one of {who} is"

@@ -91,7 +91,9 @@ def found(view: "ApprovalView") -> str:
 
 
 def remaining(view: "ApprovalView") -> str:
-    """Say how long it stays open."""
+    """Say how long it stays open; nothing for what is over."""
+    if view.state not in {"pending", "approved"}:
+        return "-"
     from gatekeeper.exchange import now
 
     minutes, seconds = divmod(max(0, view.expires - now()) // MICROSECONDS, 60)

@@ -15,7 +15,7 @@ from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gatekeeper.cli.admin_client import AdminClient, SaidNo
-from gatekeeper.cli.deciding import Choice, people_of, refuse_sensitive, signer_for, statement_for
+from gatekeeper.cli.deciding import Choice, refuse_sensitive, signer_for, statement_for
 from gatekeeper.cli.problem import Problem
 from gatekeeper.cli.reviewing import call_lines, call_of, facts, history, remaining
 from gatekeeper.cli.visible import visible
@@ -190,7 +190,7 @@ class Watch(App[None]):
         if group is None:
             return
         try:
-            signer, name = signer_for(self._key, self._reviewer, people_of(group[0], Choice(verdict)))
+            signer, name = signer_for(self._key, self._reviewer, group[0], Choice(verdict))
         except (SaidNo, Problem) as error:
             self._say(error.format_message())
             return

@@ -28,6 +28,7 @@ _RPC_CODES: Final = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+_NAME: Final = "Gatekeeper: "
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -57,7 +58,8 @@ def _message(refusal: Refusal, exchange: str) -> str:
         facts.insert(0, f"approval {refusal.approval}")
     if refusal.rule and refusal.rule not in refusal.message:
         facts.insert(0, f"rule {refusal.rule!r}")
-    return f"Gatekeeper: {refusal.message} ({', '.join(facts)})"
+    said = refusal.message.removeprefix(_NAME)  # what refuses a CONNECT too says it there itself
+    return f"{_NAME}{said} ({', '.join(facts)})"
 
 
 def _type(status: int) -> str:
