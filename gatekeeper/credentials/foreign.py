@@ -56,8 +56,8 @@ def keys_of(headers: Headers, path: str, bearing: frozenset[str]) -> Iterator[Ke
             yield from (Key(COOKIE, value) for value in _cookies(value))
         elif field == SUBPROTOCOL:
             yield from (Key(f"header {SUBPROTOCOL}", item) for item in _items(value) if _KEY_SUBPROTOCOL.match(item))
-        elif (field in CREDENTIAL_HEADERS or field in bearing) and not _PLACEHOLDER.fullmatch(bare(value)):
-            yield Key(f"header {field}", bare(value))
+        elif (field in CREDENTIAL_HEADERS or field in bearing) and not _PLACEHOLDER.fullmatch(key := bare(value)):
+            yield Key(f"header {field}", key)
     for name, value in _parameters(path):
         if name in PARAMETERS and len(value) >= SHORTEST_PARAMETER and not _PLACEHOLDER.fullmatch(value):
             yield Key(f"query {name}", value)
@@ -104,11 +104,11 @@ def _parameters(path: str) -> Iterator[tuple[str, str]]:
     query = path.partition("?")[2]
     for pair in query.split("&") if query else ():
         name, _, value = pair.partition("=")
-        yield _decoded(name), urllib.parse.unquote_plus(value)
+        yield _decoded(name), urllib.parse.unquote_plus(value) if "%" in value or "+" in value else value
 
 
 def _decoded(name: str) -> str:
-    return urllib.parse.unquote_plus(name).lower()
+    return (urllib.parse.unquote_plus(name) if "%" in name or "+" in name else name).lower()
 
 
 def _cookies(value: str) -> Iterator[str]:
