@@ -18,6 +18,9 @@ from gatekeeper.identity.token import read_object
 TIME_LIMIT: Final = 3.0
 """Seconds for one document, from the name's resolution to its last byte."""
 
+PIECES_LIMIT: Final = 512
+"""A document of the largest size comes in half as many segments; one that drips would cost others the processor."""
+
 WELL_KNOWN: Final = "/.well-known/openid-configuration"
 """OpenID Connect Discovery §4."""
 
@@ -113,9 +116,12 @@ async def _get(url: str, roots: ssl.SSLContext) -> Document:
         if "content-encoding" in answer.headers:
             msg = "is encoded, which was not asked for"
             raise ValueError(msg)
-        data = b""
+        data, pieces = b"", 0
         async for piece in answer.aiter_raw():
-            data += piece
+            data, pieces = data + piece, pieces + 1
+            if pieces > PIECES_LIMIT:
+                msg = f"comes in more than {PIECES_LIMIT} pieces"
+                raise ValueError(msg)
             if len(data) > JWKS_LIMIT:
                 msg = f"is longer than {JWKS_LIMIT} bytes"
                 raise ValueError(msg)

@@ -36,6 +36,14 @@ async def _drip(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _dust(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0)
+
+
 async def _silent(_: asyncio.StreamWriter) -> None:
     await asyncio.sleep(60)
 
@@ -50,6 +58,7 @@ async def _endless(writer: asyncio.StreamWriter) -> None:
 PAGES: dict[str, tuple[Page, str]] = {
     "silent": (_silent, "no answer within"),
     "drip": (_drip, "no answer within"),
+    "dust": (_dust, "more than 512 pieces"),
     "endless": (_endless, f"longer than {JWKS_LIMIT} bytes"),
     "large": (plain(ok(b"x" * (JWKS_LIMIT + 1))), "longer than"),
     "moved": (plain(b"HTTP/1.1 302 Found\r\nLocation: /good\r\nContent-Length: 0\r\n\r\n"), "status 302"),
