@@ -247,13 +247,13 @@ def _decide(verdict: str, options: dict[str, Any]) -> None:
         deciding.confirm(len(stated), yes=yes)
         for one in stated:
             data = statement_bytes(one)
-            deciding.tell(client.decide(one.approval, data, signer.sign(data)))
+            click.echo(deciding.told(client.decide(one.approval, data, signer.sign(data))))
 
 
 def _send_signed(verdict: str, ids: tuple[str, ...], statement: Path | None, signature: Path | None) -> None:
     """Send what was signed elsewhere; the gateway checks it as any other."""
     from gatekeeper.cli.admin_client import SaidNo
-    from gatekeeper.cli.deciding import tell
+    from gatekeeper.cli.deciding import told
     from gatekeeper.cli.problem import Problem
     from gatekeeper.journal.statement import DecisionRefused, parse_statement
 
@@ -269,7 +269,8 @@ def _send_signed(verdict: str, ids: tuple[str, ...], statement: Path | None, sig
         msg = f"{statement}: says {stated.verdict.value} {visible(stated.approval)}, not {verdict} {' '.join(ids)}"
         raise SaidNo(msg)
     with admin_client() as client:
-        tell(client.decide(stated.approval, data, signature.read_text(encoding="ascii", errors="replace")))
+        armored = signature.read_text(encoding="ascii", errors="replace")
+        click.echo(told(client.decide(stated.approval, data, armored)))
 
 
 def _row(view: "ApprovalView", among: "list[ApprovalView]") -> tuple[str, ...]:

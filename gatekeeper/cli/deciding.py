@@ -136,11 +136,11 @@ def confirm(count: int, *, yes: bool) -> None:
         raise SaidNo(msg)
 
 
-def tell(outcome: "DecisionOutcome") -> None:
+def told(outcome: "DecisionOutcome") -> str:
     """Say what became of it."""
     text = _RESULTS.get(outcome.state, "{id}: recorded.")
-    told = text.format(id=outcome.approval, approved=outcome.approved, quorum=outcome.quorum, grant=outcome.grant)
-    click.echo(told)
+    id_ = visible(outcome.approval)
+    return text.format(id=id_, approved=outcome.approved, quorum=outcome.quorum, grant=outcome.grant)
 
 
 def refuse_sensitive(reason: str) -> None:
@@ -151,7 +151,7 @@ def refuse_sensitive(reason: str) -> None:
     from gatekeeper.masking import Masker, mask_text
 
     if mask_text(Masker(MaskingConfig(), bytes(32)), reason) != reason:
-        msg = "--reason holds personal data or a secret, and it would be recorded for good; say it without"
+        msg = "the reason holds personal data or a secret, and would be recorded for good: say it without"
         raise Problem(msg)
 
 

@@ -15,9 +15,10 @@ from textual.widgets import Footer, Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gatekeeper.cli.admin_client import AdminClient, SaidNo
-from gatekeeper.cli.deciding import Choice, refuse_sensitive, signer_for, statement_for
+from gatekeeper.cli.deciding import Choice, refuse_sensitive, signer_for, statement_for, told
 from gatekeeper.cli.problem import Problem
-from gatekeeper.cli.reviewing import call_lines, call_of, facts, history, remaining
+from gatekeeper.cli.reviewing import call_lines, call_of, facts, history
+from gatekeeper.cli.times import MICROSECONDS
 from gatekeeper.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def in_order(views: "tuple[ApprovalView, ...]", now: int, rule: str = "", person
     """Give what waits in groups that look the same: those about to run out first, then the oldest."""
 
     def may_decide(view: "ApprovalView") -> bool:
-        return not person or any(person in need.reviewers for need in view.require) or person in view.break_glass
+        asked = any(person in need.reviewers for need in view.require) or person in view.break_glass
+        return not person or (asked and person not in (view.excluded or ()))
 
     groups: dict[str, list[ApprovalView]] = {}
     for view in views:
@@ -100,9 +102,9 @@ class Watch(App[None]):
     ENABLE_COMMAND_PALETTE = False
     CSS = """
     #head { height: 1; background: $panel; color: $text; }
-    #queue { height: 30%; min-height: 4; border: none; }
+    #queue { height: 30%; min-height: 4; border: none; text-wrap: nowrap; text-overflow: ellipsis; }
     #detail { border-top: solid $accent; height: 1fr; }
-    #said { height: 1; color: $warning; }
+    #said { height: auto; min-height: 1; max-height: 3; width: 1fr; color: $warning; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "decide('approve')", "Approve"),
@@ -214,7 +216,7 @@ class Watch(App[None]):
 
         data = statement_bytes(statement_for(view, name, choice))
         outcome = self._client.decide(view.id, data, sign(data))
-        self._say(f"{visible(outcome.approval)}: {outcome.state} ({outcome.approved} of {outcome.quorum})")
+        self._say(told(outcome))
 
     def on_option_list_option_highlighted(self) -> None:
         """Show what is chosen."""
@@ -231,14 +233,14 @@ class Watch(App[None]):
 
     def _show_queue(self, hidden: int) -> None:
         queue = self._below.query_one(OptionList)
-        before = queue.get_option_at_index(queue.highlighted).id if queue.highlighted is not None else None
+        place = queue.highlighted
+        before = queue.get_option_at_index(place).id if place is not None else None
         queue.clear_options()
-        queue.add_options(
-            [Option(Text(_line(group), no_wrap=True, overflow="ellipsis"), id=group[0].group) for group in self._groups]
-        )
+        queue.add_options([Option(Text(_line(group)), id=group[0].group) for group in self._groups])
         names = [group[0].group for group in self._groups]
         if self._groups:
-            queue.highlighted = names.index(before) if before in names else 0
+            # Where what was chosen is gone, what has moved into its place is next.
+            queue.highlighted = names.index(before) if before in names else min(place or 0, len(names) - 1)
         waiting = sum(len(group) for group in self._groups)
         filters = [f"rule {visible(self._rule)}"] if self._rule else []
         filters += [f"for {visible(self._person)}"] if self._person else []
@@ -260,11 +262,11 @@ class Watch(App[None]):
                 self._say(error.format_message())
                 return
             self._below.query_one("#detail").scroll_home(animate=False)
-        told = facts(group[0])
-        lines = [f"{name:<10}{told[name]}" for name in SHOWN]
+        known = facts(group[0])
+        lines = [f"{name:<10}{known[name]}" for name in SHOWN]
         lines += [f"{'alike':<10}{', '.join(visible(view.id) for view in group)}"] if len(group) > 1 else []
         # What is decided on comes first: 24 lines have no room for all.
-        pane.update(Text("\n".join([told["call"], *call_lines(self._shown), "", *lines, "", *history(self._shown)])))
+        pane.update(Text("\n".join([known["call"], *call_lines(self._shown), "", *lines, "", *history(self._shown)])))
 
     def _key_name(self) -> str:
         from gatekeeper.cli.signing import from_file
@@ -290,4 +292,13 @@ class Watch(App[None]):
 def _line(group: "list[ApprovalView]") -> str:
     view = group[0]
     many = f"{len(group)}× " if len(group) > 1 else ""
-    return f"{remaining(view):>16}  {visible(view.subject)}  {many}{call_of(view)}"
+    call = call_of(view).replace("https://", "", 1)  # what is left out says the least
+    return f"{_soon(view):>7}  {visible(view.subject)}  {many}{call}"
+
+
+def _soon(view: "ApprovalView") -> str:
+    """Say how long it stays open, as a clock does."""
+    from gatekeeper.exchange import now
+
+    minutes, seconds = divmod(max(0, view.expires - now()) // MICROSECONDS, 60)
+    return f"{minutes}:{seconds:02}"

@@ -52,6 +52,8 @@ def test_what_is_about_to_run_out_comes_first_and_then_the_oldest() -> None:
     assert [[one.id for one in group] for group in in_order(views, 0)] == [["urgent"], ["old", "alike"], ["young"]]
     assert in_order(views, 0, rule="another") == []
     assert in_order(views, 0, person="nobody") == []
+    owned = (view("owned", 1, late, break_glass=(ALICE, BOB), excluded=(ALICE,)),)
+    assert [len(in_order(owned, 0, person=person)) for person in (ALICE, BOB)] == [0, 1]
 
 
 def drive(served: Served, steps: Callable[[Watch, Pilot[None]], Awaitable[None]], **options: Any) -> None:
