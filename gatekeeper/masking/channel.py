@@ -22,7 +22,7 @@ _HIGH_SURROGATE: Final = re.compile("[\ud800-\udbff]\\Z")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-class Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """A value in a text: its place, as it stands there, as it was looked at, and how to write a replacement."""
 
     start: int

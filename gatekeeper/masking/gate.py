@@ -29,13 +29,22 @@ def words_gate(words: str) -> str:
     return f"(?i:{_NOT_ASCII.sub('[?]', spaced(words))})"
 
 
+CAMEL: Final = "[a-z0-9][A-Z]"
+"""Where a word may begin within another, as in `customerSsn`."""
+
+
+def bounded(word: str) -> str:
+    """Give RE2's form of words that don't stand within others: they end where letters and digits do."""
+    return rf"(?:^|[^A-Za-z0-9]){word}(?:[^A-Za-z0-9]|\b|$)"
+
+
 _SPACE: Final = re.compile(r"(\[[^\]]*\]|\\.)| ")
 
 
 @functools.cache
 def spaced(words: str) -> str:
     """Let a space in context words also be a dash or an underscore, as in names: `date_of_birth`."""
-    return _SPACE.sub(lambda found: found[1] or "[ _-]", words)
+    return _SPACE.sub(lambda found: found[1] if found[1] not in {None, "[ -]"} else "[ _-]", words)
 
 
 type Rows = int
@@ -53,11 +62,14 @@ def numbers_of(rows: Rows) -> Iterator[int]:
 class Gate:
     """Says which detectors could find something in a text: where their pattern could match, and a word of theirs is."""
 
-    __slots__ = ("_numeric", "_shapes", "_words", "free", "numbers")
+    __slots__ = ("_anywhere", "_camel", "_numeric", "_shapes", "_words", "free", "numbers")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._shapes = Index([gate_of(row) for row in detectors])
-        self._words = Index([words_gate(row.context) if row.context else "" for row in detectors])
+        words = [words_gate(row.context) if row.context else "" for row in detectors]
+        self._words = Index([bounded(word) if word else "" for word in words] + [CAMEL])
+        self._anywhere = Index(words)
+        self._camel: Rows = 1 << len(words)
         self._numeric: Rows = sum(1 << number for number, row in enumerate(detectors) if row.numeric)
         self.numbers = NumberGate(detectors)
         self.free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
@@ -70,7 +82,10 @@ class Gate:
 
     def told(self, data: bytes) -> Rows:
         """Give the detectors that ask for no word, or for one that is there."""
-        return self.free | self._words.found(data)
+        told = self._words.found(data)
+        if told & self._camel:
+            told |= self._anywhere.found(data)
+        return self.free | told
 
     def passes(self, data: bytes) -> bool:
         """Tell whether any detector is worth running."""

@@ -25,7 +25,7 @@ from gatekeeper.masking.json_source import (
 )
 from gatekeeper.masking.scanner import BETWEEN, Fields, Scanner, Work
 from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in
-from gatekeeper.masking.view import fold, json_string, json_text
+from gatekeeper.masking.view import fold, folded, json_meaning, json_string
 
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
 TELLING_DIGITS: Final = 13
@@ -179,8 +179,8 @@ def _placed(leaves: Leaves, found: Sequence[tuple[int, Sequence[Found]]], text: 
 def _viewed(text: str) -> str:
     """Give what is looked at of a text: where it holds JSON, what its escapes mean."""
     if "\\" in text and text.lstrip()[:1] in JSON_STARTS:
-        text = json_text(text).text
-    return fold(text).text
+        text = json_meaning(text)
+    return folded(text)
 
 
 def _found(

@@ -28,7 +28,7 @@ _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _NUMBER_START: Final = frozenset("-0123456789")
 
 
-class JsonLeaf(msgspec.Struct, frozen=True):
+class JsonLeaf(msgspec.Struct, frozen=True, gc=False):
     """A key, a string or a number: its path, and its place with quotes taken off."""
 
     kind: str

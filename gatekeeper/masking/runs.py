@@ -127,7 +127,7 @@ class Runs:
         self._before.clear()
         self._before.append(whole[-_BEFORE:])
         at = len(before)
-        for one in self._read(whole).nested:
+        for one in sorted(self._read(whole).nested, key=lambda one: one.start):
             if one.start < at:
                 continue
             if one.start > at:

@@ -9,14 +9,14 @@ import msgspec
 from gatekeeper.masking.channel import Channel, Found, as_is
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.view import View, fold, json_text
+from gatekeeper.masking.view import View, fold, folded, json_meaning
 
 _PLAIN_WORK: Final = 1 << 40
 
 type Segment = tuple[int, int]
 
 
-class Leaf(msgspec.Struct, frozen=True):
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """A piece of text at `start` of a document, as `view` reads it; `written` writes a replacement there."""
 
     view: View
@@ -29,14 +29,14 @@ class Leaf(msgspec.Struct, frozen=True):
         return self.start + begin, self.start + stop
 
 
-class Strand(msgspec.Struct, frozen=True):
+class Strand(msgspec.Struct, frozen=True, gc=False):
     """One text: its leaves in order, and what stands to the left of it (the words of a key)."""
 
     leaves: tuple[Leaf, ...]
     left: str = ""
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """A value in a document. The first segment gets the replacement, the others are taken out."""
 
     entity: str
@@ -48,12 +48,13 @@ class Hit(msgspec.Struct, frozen=True):
 def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]:
     """Find what is in one whole text."""
     if text.lstrip()[:1] in JSON_STARTS:  # in which escapes mean something, and what is written must be JSON
-        if "\\" not in text and not could_hit(scanner, left + text):
+        if not scanner.passes(left + folded(json_meaning(text))):
             return []
         return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
-    view = fold(text)
     base = len(left)
-    spans = scanner.scan(left + view.text, base, base, work, final=True).spans
+    if not (spans := scanner.scan(left + folded(text), base, base, work, final=True).spans):
+        return []
+    view = fold(text)
     return [found_in(text, view, span, base) for span in spans]
 
 
@@ -69,9 +70,9 @@ JSON_STARTS: Final = frozenset('{["')
 
 def could_hit(scanner: Scanner, text: str) -> bool:
     """Ask the gate, about the text as it stands and, where it has escapes, as they mean."""
-    if scanner.passes(fold(text).text):
+    if scanner.passes(folded(text)):
         return True
-    return "\\" in text and scanner.passes(fold(json_text(text).text).text)
+    return "\\" in text and scanner.passes(folded(json_meaning(text)))
 
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:

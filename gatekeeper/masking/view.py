@@ -13,7 +13,7 @@ from typing import Final, Self
 import msgspec
 
 
-class View(msgspec.Struct, frozen=True):
+class View(msgspec.Struct, frozen=True, gc=False):
     """`text`, whose character n stands for source[starts[n]:ends[n]]; no lists: each stands for itself."""
 
     text: str
@@ -62,8 +62,9 @@ class _Folding(dict[str, str]):
     """What a character is looked at as; filled as characters come, which are finitely many."""
 
     def __missing__(self, char: str) -> str:
-        self[char] = folded = _fold_char(char)
-        return folded
+        # Twice, since some become a dash of another kind: what is looked at has no character that is folded.
+        self[char] = instead = "".join(map(_fold_char, _fold_char(char)))
+        return instead
 
 
 _DASHES: Final = frozenset("‐‑‒–—―⁃−﹘﹣－")  # noqa: RUF100, RUF001 - dashes, not minus signs
@@ -84,17 +85,33 @@ def _fold_char(char: str) -> str:
 _FOLDING: Final = _Folding()
 
 
+_FEW: Final = 32  # characters that are replaced one after the other sooner than looked up at each place
+
+
+def _odd(text: str) -> dict[str, str]:
+    """Give the characters of a text that are looked at as something else."""
+    return {char: instead for char in set(text) if not char.isascii() and (instead := _FOLDING[char]) != char}
+
+
+def _replaced(text: str, odd: dict[str, str]) -> str:
+    if len(odd) > _FEW:
+        return text.translate({ord(char): instead for char, instead in odd.items()})
+    for char, instead in odd.items():
+        text = text.replace(char, instead)
+    return text
+
+
+def folded(text: str) -> str:
+    """Give the text of `fold` alone, in a tenth of the time."""
+    return text if text.isascii() else _replaced(text, _odd(text))
+
+
 def fold(text: str) -> View:
     """View a text in compatibility form (NFKC of each character), digits as ASCII, invisible characters left out."""
-    if text.isascii():
+    if text.isascii() or not (odd := _odd(text)):
         return View(text)
-    odd: dict[str, str] = {
-        char: folded for char in set(text) if not char.isascii() and (folded := _FOLDING[char]) != char
-    }
-    if not odd:
-        return View(text)
-    if all(len(folded) == 1 for folded in odd.values()):
-        return View(text.translate({ord(char): folded for char, folded in odd.items()}))
+    if all(len(instead) == 1 for instead in odd.values()):
+        return View(_replaced(text, odd))
     pattern = re.compile(f"[{re.escape(''.join(odd))}]")
     return rewritten(text, pattern, lambda match: odd[match[0]])
 
@@ -130,6 +147,11 @@ def json_text(text: str) -> View:
     An escape is read without asking how deep it stands, so no level hides anything.
     """
     return rewritten(text, _DEEP_ESCAPE, _deep_meaning) if "\\" in text else View(text)
+
+
+def json_meaning(text: str) -> str:
+    """Give the text of `json_text` alone."""
+    return _DEEP_ESCAPE.sub(_deep_meaning, text) if "\\" in text else text
 
 
 def _deep_meaning(match: re.Match[str]) -> str:

@@ -36,14 +36,14 @@ _ISSUERS: Final = (
 )
 _ISSUER: Final = re.compile("|".join(f"({prefix})" for prefix, _ in _ISSUERS))
 _LEAST_GROUP: Final = 3  # `41 11 11 …` is a list of numbers, `4111 1111 …` a card
-_FIRST_GROUP: Final = 4  # the issuer's: `350-5543057-3407060` is an order
+_FIRST_GROUPS: Final = frozenset({4, 6, 8})  # the issuer's digits: `350-5543057-3407060` is an order
 _DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # the sum of the digits of twice a digit
 
 
 def card(match: str) -> int:
     """Find the longest card number at the start, ending where a group ends."""
     groups = _SEPARATED.split(match)
-    if len(groups[0]) < _FIRST_GROUP:
+    if len(groups) > 1 and len(groups[0]) not in _FIRST_GROUPS:
         return 0
     short = next((n for n, group in enumerate(groups) if len(group) < _LEAST_GROUP), len(groups))
     for count in range(min(short + 1, len(groups)), 0, -1):

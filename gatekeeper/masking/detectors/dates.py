@@ -32,6 +32,8 @@ _GROUPS: Final = re.compile(r"\d+")
 _MONTHS_A_YEAR: Final = 12
 _DAYS_A_MONTH: Final = 31
 _YEAR_DIGITS: Final = 4
+_FIRST_YEAR: Final = 1850
+_LAST_YEAR: Final = 2100
 
 
 def calendar_date(match: str) -> int:
@@ -39,6 +41,8 @@ def calendar_date(match: str) -> int:
     numbers = _GROUPS.findall(match.partition("T")[0])[:3]
     if len(numbers) < 3 or any(char.isalpha() for char in match.partition("T")[0]):  # noqa: PLR2004 - day, month, year
         return len(match)
+    if any(len(number) == _YEAR_DIGITS and not _FIRST_YEAR <= int(number) <= _LAST_YEAR for number in numbers):
+        return 0
     day, month = (numbers[2], numbers[1]) if len(numbers[0]) == _YEAR_DIGITS else (numbers[0], numbers[1])
     low, high = sorted((int(day), int(month)))
     return len(match) if 1 <= low <= _MONTHS_A_YEAR and high <= _DAYS_A_MONTH else 0

@@ -43,6 +43,7 @@ _NETMASK: Final = re.compile(r"255\.(?:255|254|252|248|240|224|192|128|0)\.(?:\d
 
 _WELL_KNOWN: Final = frozenset({"1.1.1.1", "8.8.8.8", "8.8.4.4", "9.9.9.9", "1.2.3.4", "4.4.4.4", "1.0.0.1"})
 _LARGE: Final = 32
+_MACHINE: Final = 31  # RFC 3021: from here on both addresses of a network are machines
 
 
 def ipv4(match: str) -> int:
@@ -57,9 +58,14 @@ def ipv4(match: str) -> int:
 
 def ipv4_in_context(match: str) -> int:
     """Leave out this machine, everyone, and masks: they are nobody's address."""
-    address = match.partition("/")[0]
+    address, _, bits = match.partition("/")
     nobody = address in _NOBODY_V4 or address.startswith("0.") or _NETMASK.fullmatch(address)
-    return 0 if nobody else len(match)
+    return 0 if nobody or (bits and _is_network(address, int(bits))) else len(match)
+
+
+def _is_network(address: str, bits: int) -> bool:
+    """Tell whether it is the address of a network rather than of a machine in it: `10.0.0.0/8`."""
+    return bits < _MACHINE and not int(ipaddress.IPv4Address(address)) & (1 << 32 - bits) - 1
 
 
 _PRIVATE: Final = 10

@@ -112,7 +112,8 @@ def _plausible(match: str, least_bare: int) -> int:
         if not _LEAST <= len(digits) <= _MOST or len(set(digits)) == 1:
             continue
         if core.isdecimal():
-            if valid_in(digits, _REGIONS) or (len(digits) >= least_bare and not _EPOCH.fullmatch(digits)):
+            in_use = len(digits) > _LEAST or least_bare == _LEAST
+            if (in_use and valid_in(digits, _REGIONS)) or (len(digits) >= least_bare and not _EPOCH.fullmatch(digits)):
                 return end
         elif len(digits) <= _MOST:
             return end
@@ -201,6 +202,7 @@ PHONES: Final = (
         r"\b0[1-9](?:[ .-]\d{2}){4}\b",
         trunk_number,
         "phone_trunk",
+        against=rf"{NUMBERED_THINGS}|hex",
     ),
     _row(
         "British, in one piece",
@@ -236,7 +238,7 @@ PHONES: Final = (
         "phone_after_verb",
         context=_PHONE_VERBS,
         priority=5,
-        against=rf"{_AGAINST}|func(?:tion)?|tools?|at block|codes?|in|after|every|for|took|than",
+        against=rf"{_AGAINST}|items?|tasks?|steps?|units?|jobs?|func(?:tion)?|tools?|at block|codes?|in|after|every|for|took|than",
         within=24,
     ),
     _row(

@@ -21,7 +21,7 @@ _STRING: Final = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x0
 _NUMBER: Final = r"(?:0|[1-9]\d{0,15})(?![\d.eE+-])"
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """Where the piece of text stands in an event of the form, and what stands in its other holes."""
 
     start: int

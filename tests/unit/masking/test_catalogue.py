@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from gatekeeper.masking import find_spans
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTORS, catalogue_digest
+from gatekeeper.masking.context import nearest_word
 from gatekeeper.masking.detector import Detector
-from gatekeeper.masking.gate import gate_bytes, gate_of, words_gate
+from gatekeeper.masking.gate import Gate, gate_bytes, gate_of, words_gate
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.view import fold
 
@@ -125,6 +126,23 @@ def test_the_gate_knows_all_words_of_a_detector(words: str, data: st.DataObject)
 
     assert re2.search(words_gate(words), gate_bytes(word).decode())
     assert not word.isascii() or re2.search(words_gate(words), word.upper())
+
+
+@pytest.mark.parametrize("words", sorted({detector.context for detector in DETECTORS if detector.context}))
+@given(
+    data=st.data(), left=st.sampled_from(("", " ", "_", "user", "x5")), right=st.sampled_from(("", " ", "1", "_", ": "))
+)
+@settings(max_examples=20, deadline=None)
+def test_the_gate_knows_each_word_that_counts(words: str, data: st.DataObject, left: str, right: str) -> None:
+    word = data.draw(st.from_regex(re.compile(words, re.ASCII), fullmatch=True))
+    assume(right != "1" or not word[-1].isalnum())  # no value begins within a word
+    text = f"{left}{word.title() if left.isalnum() else word}{right}"
+    read, at = gate_bytes(text), len(text) - (len(right) if right == "1" else 0)
+    row = next(detector for detector in DETECTORS if detector.context == words)
+
+    found = nearest_word(words, text, read, at, 0)
+
+    assert found is None or Gate([row]).told(read) & 1
 
 
 def test_the_digest_names_what_the_table_finds() -> None:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from gatekeeper.masking.view import (
     View,
     fold,
+    folded,
     form_encoded,
+    json_meaning,
     json_string,
     json_text,
     percent_encoded,
@@ -127,3 +129,14 @@ def test_every_decimal_digit_is_looked_at_as_ascii() -> None:
         if unicodedata.category(char) == "Nd" and not fold(char).text.isascii()
     ]
     assert unstable == []
+
+
+@given(st.text() | st.text(alphabet="a1é…’–︱﹘ﬁ\u200b４\ufe31\u2014中", max_size=40))
+def test_the_folded_text_alone_is_that_of_the_view(text: str) -> None:
+    assert folded(text) == fold(text).text
+    assert folded(folded(text)) == folded(text)
+
+
+@given(st.text(alphabet='a1"\\/bnu04dD8ceF é', max_size=40))
+def test_the_meaning_of_escapes_alone_is_that_of_the_view(text: str) -> None:
+    assert json_meaning(text) == json_text(text).text
