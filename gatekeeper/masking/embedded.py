@@ -30,6 +30,8 @@ _LINE_END: Final = r"(?:\r\n|\n|\\r\\n|\\n)"
 _RUN: Final = re.compile(
     rf"{_LETTERS}{{16,}}(?:{_LINE_END}{_LETTERS}{{4,}})*(?:(?:=|%3D){{1,2}}(?!=)|(?![A-Za-z0-9+/_=]))"
 )
+_BROKEN: Final = re.compile(_LINE_END)
+_LINE: Final = re.compile(rf"(?:(?!{_LINE_END}){_LETTERS}){{16,}}=*")
 _ESCAPES: Final = frozenset("nrtbf")
 _UNICODE: Final = 5  # `u` and four digits
 # Of random base64 one run in 30,000 that is longer than this has no capitals, or no small letters.
@@ -142,6 +144,10 @@ def _found(text: str, read: Read) -> Iterator[Nested]:
         declared = _DATA.search(text, max(0, start - 1200), start) if text[start - 1 : start] == "," else None
         if (one := _decoded(text, start, end, declared[1] if declared else None, read)) is not None:
             yield one
+        elif _BROKEN.search(match[0]):  # a word in the next line may seem to go on with it
+            for line in _LINE.finditer(text, start, end):
+                if (one := _decoded(text, _after_escape(text, line.start()), line.end(), None, read)) is not None:
+                    yield one
     if "data:" in text or "DATA:" in text:
         yield from _plain_data(text, read)
 

@@ -63,6 +63,7 @@ parts = st.sampled_from(
 
 @given(st.lists(parts, max_size=6).map("".join), st.lists(st.integers(0, 400), max_size=12))
 @example(f"data:text/plain,john%40example.com {b64(TEXT)} data:text/plain,john%40example.com", [])
+@example(f"{b64(TEXT).rstrip('=')}\ndata:text/plain;base64,{b64(TEXT)}", [])
 @examples(300)
 def test_what_is_encoded_in_a_text_is_masked_however_it_was_split(text: str, places: list[int]) -> None:
     assert streamed(list(cut(text, places))) == whole(text)
