@@ -77,10 +77,14 @@ def lock_folder(folder: Path) -> int:
     return descriptor
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """Open a database for writing; SQLite gives its WAL the file's own mode, so the file is made first."""
+def open_database(path: Path, page_size: int = 4096) -> sqlite3.Connection:
+    """Open a database for writing; a new one gets pages of so many bytes.
+
+    SQLite gives its WAL the file's own mode, so the file is made first.
+    """
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT)
+    database.execute(f"PRAGMA page_size={page_size}")
     if database.execute("PRAGMA journal_mode=WAL").fetchone() != ("wal",):
         database.close()
         msg = f"{path}: the file system does not let SQLite keep a WAL; put the folder on a local disk"

@@ -23,6 +23,9 @@ SCHEMA: Final = {
     "checkpoint": "CREATE TABLE checkpoint (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
 }
 USER_VERSION: Final = 1
+PAGE_SIZE: Final = 8192
+"""Bytes: ten leaves of a common length in a page. Four of them leave a quarter of one of 4,096 bytes empty."""
+
 WAL_PAGES: Final = 256
 """`wal_autocheckpoint`: a small WAL, so that a crash leaves little to replay."""
 
@@ -61,7 +64,7 @@ class LogStore:
     @classmethod
     def to_write(cls, path: Path) -> Self:
         """Open or make the file at a path."""
-        database = open_database(path)
+        database = open_database(path, PAGE_SIZE)
         database.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         return cls(database)
 

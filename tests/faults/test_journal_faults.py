@@ -104,7 +104,7 @@ FILLER = """
         folder = Path(sys.argv[1])
         journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
         done = 0
         try:
             for number in range(100_000):

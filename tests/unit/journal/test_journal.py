@@ -105,17 +105,19 @@ def test_runs_are_chained_and_time_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_an_exchange_that_a_crash_left_open_is_marked_truncated_in_order(tmp_path: Path) -> None:
+    crashed = tmp_path / "crashed"
+
     async def crash() -> None:
-        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        journal = Journal.open(tmp_path / "live" / "journal", tmp_path / "live" / "keys", ORIGIN, OPENING)
         for draft in [request(1), request(2), response(1), request(3)]:
             await journal.submit(draft)
-        journal._release()  # as the kernel does when the process dies
-        journal._store = None  # type: ignore[assignment]
+        shutil.copytree(tmp_path / "live", crashed)
+        await journal.close()
 
     asyncio.run(crash())
-    write_journal(tmp_path, [])
-    assert verify_journal(tmp_path / "journal").ok
-    with Reader(tmp_path / "journal", None) as reader:
+    write_journal(crashed, [])
+    assert verify_journal(crashed / "journal").ok
+    with Reader(crashed / "journal", None) as reader:
         kinds = [(entry.kind, entry.exchange) for entry in reader.entries(0, reader.size)]
     assert kinds[-4:] == [
         ("open", None),
