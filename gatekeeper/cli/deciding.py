@@ -51,6 +51,9 @@ class Choice:
         if self.break_glass and self.seconds is not None:
             msg = "--break-glass releases one call and grants nothing: leave --for out"
             raise Problem(msg)
+        if self.break_glass and not self.reason:
+            msg = "--break-glass releases alone, and says why: give --reason TEXT"
+            raise Problem(msg)
         return "break-glass" if self.break_glass else "once" if self.seconds is None else "grant"
 
 

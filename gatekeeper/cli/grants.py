@@ -78,7 +78,7 @@ def revoke(grant: int, key: Path | None, reviewer: str | None, reason: str) -> N
             )
         )
         ended = client.revoke(grant, data, signer.sign(data))
-    click.echo(f"grant {grant}: {ended.state}, after {ended.used} uses.")
+    click.echo(f"grant {grant}: {ended.state}, after {ended.used} use{'' if ended.used == 1 else 's'}.")
 
 
 def _row(view: "GrantView") -> tuple[str, ...]:

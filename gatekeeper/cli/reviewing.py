@@ -14,6 +14,7 @@ TURNS: Final = 6
 LONGEST: Final = 40
 """Lines of one message that are shown."""
 
+NOTHING: Final = "-"
 LOUD: Final = "BREAK GLASS "
 
 
@@ -51,7 +52,7 @@ def facts(view: "ApprovalView") -> dict[str, str]:
         if view.used_by is None
         else f"used by exchange {visible(view.used_by)}",
         "created": show_instant(view.created),
-        "expires": f"{show_instant(view.expires)} ({remaining(view)})",
+        "expires": _expiry(view),
         "digest": visible(view.digest),
         "recorded": visible(view.request),
     }
@@ -90,10 +91,15 @@ def found(view: "ApprovalView") -> str:
     return ", ".join(f"{visible(name)} {count}" for name, count in sorted(view.findings.items())) or "-"
 
 
+def _expiry(view: "ApprovalView") -> str:
+    left = remaining(view)
+    return show_instant(view.expires) + ("" if left == NOTHING else f" ({left})")
+
+
 def remaining(view: "ApprovalView") -> str:
     """Say how long it stays open; nothing for what is over."""
     if view.state not in {"pending", "approved"}:
-        return "-"
+        return NOTHING
     from gatekeeper.exchange import now
 
     minutes, seconds = divmod(max(0, view.expires - now()) // MICROSECONDS, 60)
