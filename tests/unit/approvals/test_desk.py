@@ -5,7 +5,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
@@ -24,9 +24,9 @@ from reviewing import (
     statement_on,
 )
 
-from gatekeeper.approvals import DecisionRefused, Refused, Released
+from gatekeeper.approvals import DecisionRefused, Desk, Refused, Released
 from gatekeeper.config import RequireConfig, Seconds
-from gatekeeper.exchange import Digest, ExchangeId, Reason, Receipt
+from gatekeeper.exchange import Digest, ExchangeId, Instant, Reason, Receipt
 from gatekeeper.journal.draft import Draft, JournalDown
 from gatekeeper.journal.entries import (
     AbandonData,
@@ -37,7 +37,7 @@ from gatekeeper.journal.entries import (
     HoldData,
     ReleaseData,
 )
-from gatekeeper.journal.statement import Answer
+from gatekeeper.journal.statement import Answer, Scope
 
 HOUR = 3600 * 1_000_000
 
@@ -338,6 +338,59 @@ def test_what_was_used_stays_used_after_a_restart(station: Station, keys: Keys) 
 
     asyncio.run(before())
     asyncio.run(after())
+
+
+async def _withdrawn(desk: Desk, station: Station, keys: Keys) -> None:  # noqa: ARG001 - as the others
+    await desk.withdraw(desk.pending()[0].id, "ops", "not needed")
+
+
+async def _expired(desk: Desk, station: Station, keys: Keys) -> None:  # noqa: ARG001 - as the others
+    station.clock_is_ahead(HOUR)
+
+
+async def _lapsed(desk: Desk, station: Station, keys: Keys) -> None:
+    await decided(desk, desk.pending()[0], ALICE, keys[ALICE])
+    station.clock_is_ahead(HOUR)
+
+
+async def _granted(desk: Desk, station: Station, keys: Keys) -> None:
+    """Give a grant, of which the journal says nothing afterwards."""
+    (view,) = desk.pending()
+    until = Instant(station.clock() + HOUR)
+    statement = statement_on(view, ALICE, scope=Scope.GRANT, until=until)
+    await desk.decide(statement, await asyncio.to_thread(keys[ALICE].sign, statement))
+
+
+@pytest.mark.parametrize("end", [_withdrawn, _expired, _lapsed, _granted])
+def test_what_was_over_before_a_restart_is_over_after_it_and_the_same_call_asks_anew(
+    station: Station, keys: Keys, end: Callable[[Desk, Station, Keys], Awaitable[None]]
+) -> None:
+    async def before() -> tuple[str, str]:
+        desk = await station.open()
+        await desk.hold(a_hold(1, rule=a_rule(wait=Seconds(0.01))), asyncio.Event())
+        await end(desk, station, keys)
+        (view,) = desk.list()
+        await desk.close()
+        return view.id, view.state
+
+    async def after() -> None:
+        desk = await station.open()
+        (view,) = desk.list()
+        assert (view.id, view.state) == (approval, state)
+        with pytest.raises(DecisionRefused):
+            await decided(desk, view, BOB, keys[BOB])
+        call = await held(desk, a_hold(2))
+        (asked,) = desk.pending()
+        assert asked.id != approval
+        assert not call.done()
+        await desk.close()
+        assert isinstance(await call, Refused)
+
+    station.recording.clock = station.clock
+    approval, state = asyncio.run(before())
+    assert state == end.__name__.removeprefix("_")
+    asyncio.run(after())
+    assert station.recording.of(ReleaseData) == []
 
 
 def test_a_call_in_other_terms_than_before_the_restart_is_asked_for_anew(station: Station, keys: Keys) -> None:
