@@ -5,12 +5,18 @@ import tomli_w
 from gatekeeper import VERSION
 from gatekeeper.approvals.keygen import read_signers
 from gatekeeper.config import Config, ConfigError, hide_secrets
+from gatekeeper.journal.journal import Limits
 from gatekeeper.journal.opening import Opening
 
 
 def opening_of(config: Config) -> Opening:
     """Give what `open` states of a run with this configuration; raises ConfigError."""
     return Opening(version=VERSION, config_text=config_text(config), signers=signers_of(config))
+
+
+def limits_of(config: Config) -> Limits:
+    """Give when a segment of the journal ends."""
+    return Limits(bytes=config.journal.segment_size, monthly=config.journal.segment_monthly)
 
 
 def config_text(config: Config) -> str:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 from dataclasses import dataclass, replace
 
-from addons.opening import opening_of
+from addons.opening import limits_of, opening_of
 from gatekeeper.approvals import Desk, Ledger, Notices
 from gatekeeper.approvals.lifecycle import CLOCK_SKEW
 from gatekeeper.config import Config, ConfigError, OperatorTables
@@ -48,7 +48,7 @@ async def open_parts(config: Config, clock: Clock = now) -> Parts:
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
     opening = opening_of(config)
-    journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening, clock)
+    journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening, clock, limits_of(config))
     try:
         return Parts(
             config=config,

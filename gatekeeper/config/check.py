@@ -21,6 +21,9 @@ from gatekeeper.config.model import (
 from gatekeeper.config.quorum import can_seat
 
 HIGHEST_PORT: Final = 65535
+LEAST_SEGMENT: Final = 1 << 20
+"""Bytes: a beginning segment has some 60 kB, and each that ends is a file to keep."""
+
 _HOST: Final = re.compile(
     r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?", re.IGNORECASE
 )
@@ -65,6 +68,8 @@ def _problems(config: Config) -> Iterator[Problem]:
     yield from anchor_problems(config)
     if not _ORIGIN.fullmatch(config.journal.origin):
         yield "journal.origin", "must hold neither white space nor +"
+    if config.journal.segment_size < LEAST_SEGMENT:
+        yield "journal.segment_size", f"{config.journal.segment_size} is too small; segments have 1MiB at least"
     for host, credential in config.credentials.items():
         yield from ((f"credentials.{host}{key}", problem) for key, problem in _credential(host, credential))
 

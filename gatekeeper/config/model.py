@@ -334,6 +334,8 @@ class JournalConfig(Section, frozen=True, kw_only=True):
     origin: str = "gatekeeper.local/journal"
     min_free: ByteSize = ByteSize(256 * MIB)
     retention: Seconds = Seconds(0)
+    segment_size: ByteSize = ByteSize(1024 * MIB)
+    segment_monthly: bool = True
     anchors: tuple[AnchorConfig, ...] = ()
 
 

@@ -67,6 +67,7 @@ class Metrics(Collector):
         yield _gauge("journal_up", "1: the journal records.", float(health.journal is None))
         yield _gauge("held_calls", "Calls that wait for reviewers.", float(self._held()))
         yield _gauge("disk_free_bytes", "Room on the journal's disk.", float(health.free))
+        yield _gauge("journal_wal_bytes", "The journal's WAL; it grows under a long reader.", float(health.wal))
         yield _gauge("disk_low", "1: no new call begins, for want of room.", float(health.disk_low))
         yield _gauge("reload_refused", "1: the last reload changed nothing.", float(health.refused is not None))
         info = GaugeMetricFamily(

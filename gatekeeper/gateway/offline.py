@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
-from addons.opening import opening_of
+from addons.opening import limits_of, opening_of
 from gatekeeper.config import Config
 from gatekeeper.gateway.peer import user_name
 from gatekeeper.journal import Journal
@@ -13,7 +13,9 @@ from gatekeeper.journal import Journal
 @contextlib.asynccontextmanager
 async def writing_offline(config: Config) -> AsyncIterator[Journal]:
     """Begin a run of the journal, and end it; raises JournalDown, also where a gateway writes it."""
-    journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening_of(config))
+    journal = Journal.open(
+        config.journal.folder, config.keys, config.journal.origin, opening_of(config), limits=limits_of(config)
+    )
     try:
         yield journal
     finally:

@@ -234,6 +234,7 @@ class Gateway:
             refused=force.refused,
             free=self.parts.disk.free,
             disk_low=self.parts.disk.low,
+            wal=self.parts.journal.wal,
             anchors=self.anchoring.states(),
         )
 

@@ -113,7 +113,9 @@ class Locks:
                 locks._held.pop(read_lock(data.detail), None)
             elif data.event in {AdminEvent.LOCK, AdminEvent.REVOCATION}:
                 reason = str(data.detail.get("reason", ""))
-                locks.set(Held(lock=read_lock(data.detail), since=time, by=data.by, reason=reason))
+                since = data.detail.get("since", time)  # where a segment says it again (`journal.admin`)
+                first = Instant(since) if isinstance(since, int) else time
+                locks.set(Held(lock=read_lock(data.detail), since=first, by=data.by, reason=reason))
         return locks
 
 

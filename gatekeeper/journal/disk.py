@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+WAL_LARGE: Final = 64 << 20
+"""Bytes of a WAL that is not taken in: the writer's own has 2 MiB, and a very large group once."""
+
 LOOK_AGAIN: Final = 0.5
 """Seconds between two looks; a call costs a statvfs(3) at most so often."""
 
@@ -14,6 +17,14 @@ def free_bytes(folder: Path) -> int:
     """Give the bytes that an ordinary user may still write where a folder stands."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize
+
+
+def wal_bytes(database: Path) -> int:
+    """Give the size of a database's write-ahead log."""
+    try:
+        return database.with_name(f"{database.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 class DiskWatch:

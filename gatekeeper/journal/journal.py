@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from gatekeeper.exchange import Clock, DigestKey, Instant, Receipt, SessionId, now
+from gatekeeper.journal.disk import wal_bytes
 from gatekeeper.journal.draft import Draft, JournalDown
 from gatekeeper.journal.edge import Edge, write_edge
 from gatekeeper.journal.entries import ConfigData, EraseData, SealData
@@ -151,6 +152,11 @@ class Journal:
         Resolves with the receipt of the `seal` entry once the new segment has begun.
         """
         return self.submit(Draft(data=SealData(vkey=NEW_KEY if rotate else msgspec.UNSET)))
+
+    @property
+    def wal(self) -> int:
+        """The bytes of the write-ahead log: it grows while somebody reads in one long transaction."""
+        return wal_bytes(self._files.log)
 
     @property
     def anchored(self) -> str:
@@ -365,7 +371,7 @@ class Journal:
         self._anchor()
         state.follow(self._store, self._growth.frontier.size)
         carried = state.carried()
-        drafts = segment_drafts(self._opening, self._growth, vkey, carried, [])
+        drafts = segment_drafts(self._opening, self._growth, vkey, carried, state.still_locked())
         seam = Seam(
             files=self._files, sealed=self._store, growth=self._growth, keys=self._keys, carried=carried,
             clock=self._clock,

@@ -15,9 +15,10 @@ from typing import Final, override
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper.exchange import Clock
+from gatekeeper.exchange import Clock, Instant
+from gatekeeper.journal.admin import still_locked
 from gatekeeper.journal.draft import Draft, JournalDown
-from gatekeeper.journal.entries import DecisionData, GrantData, PreviousData, RevokeData
+from gatekeeper.journal.entries import AdminData, DecisionData, GrantData, PreviousData, RevokeData
 from gatekeeper.journal.files import JournalFiles, KeyFiles, replace_file, sync_folder
 from gatekeeper.journal.grammar import Grammar
 from gatekeeper.journal.group import Growth
@@ -43,6 +44,7 @@ class OpenState:
 
     def __init__(self, store: LogStore, origin: str) -> None:
         self._grammar = Grammar(origin)
+        self._admin: list[tuple[Instant, AdminData]] = []
         self.at = store.start()
         carried = store.meta().get("carried")
         if carried is not None:
@@ -58,8 +60,14 @@ class OpenState:
         """Give the open state, as the next segment's `meta` has it."""
         return self._grammar.carried()
 
+    def still_locked(self) -> list[Draft]:
+        """Give the entries that say in the next segment what is locked; they follow its `open`."""
+        return still_locked(self._admin)
+
     def _feed(self, entry: Entry) -> None:
         self._grammar.feed(entry)
+        if isinstance(entry.data, AdminData):
+            self._admin.append((entry.time, entry.data))
         if isinstance(entry.data, DecisionData | GrantData | RevokeData):
             key = parse_sshsig(entry.data.signature).key.hex()
             self._grammar.admit(entry, self._grammar.stated(entry.data), key)

@@ -175,7 +175,7 @@ class _Start:
         state = OpenState(sealed, self._origin)
         state.follow(sealed, growth.frontier.size)
         carried = state.carried()
-        drafts = segment_drafts(self._opening, growth, vkey, carried, whole.left_open)
+        drafts = segment_drafts(self._opening, growth, vkey, carried, [*whole.left_open, *state.still_locked()])
         seam = Seam(
             files=self._files, sealed=sealed, growth=growth, keys=keys, carried=carried, clock=self._clock
         )  # fmt: skip

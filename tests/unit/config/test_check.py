@@ -57,6 +57,7 @@ FAULTS = [
     ('[masking.response]\ndefault = { operator = "mask", keep_last = -1 }', "masking.response.default: keep_first and"),
     ('[masking.response]\ndefault = { operator = "mask", character = "" }', "masking.response.default: character:"),
     ('[journal]\norigin = "a b"', "journal.origin: must hold neither white space nor +"),
+    ('[journal]\nsegment_size = "1023KiB"', "journal.segment_size: 1023KiB is too small"),
     ('[journal]\norigin = "a+b"', "journal.origin: must hold neither white space nor +"),
     (CREDENTIAL.replace("api.", "*."), "credentials.*.example.com: expected one exact host name"),
     (CREDENTIAL + 'header = "Host"', "credentials.api.example.com.header: Host can't carry a credential"),

@@ -19,7 +19,7 @@ from gatekeeper.gateway.answers import BODY_LIMIT
 from gatekeeper.gateway.health import Health
 from gatekeeper.journal.entries import DecisionData
 
-NO_MORE = {"config": "", "reload": "ok", "disk": "ok", "anchors": {}}
+NO_MORE = {"config": "", "reload": "ok", "disk": "ok", "wal": "ok", "anchors": {}}
 WELL = Health(journal=None, listening=True)
 SECRET_WORD = "4111"
 
@@ -66,6 +66,13 @@ def body_of(statement: bytes, key: SigningKey) -> dict[str, str]:
             Health(journal="disk full", listening=True),
             503,
             {"status": "failing", "journal": "disk full", "listening": True, "held": 1} | NO_MORE,
+        ),
+        (
+            Health(journal=None, listening=True, wal=80 << 20),
+            200,
+            {"status": "ok", "journal": "ok", "listening": True, "held": 1}
+            | NO_MORE
+            | {"wal": "80 MiB: somebody reads in one long transaction"},
         ),
         (
             Health(journal=None, listening=False),

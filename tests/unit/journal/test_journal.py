@@ -456,3 +456,23 @@ def test_it_can_be_read_and_verified_beside_its_writer(tmp_path: Path) -> None:
         await journal.close()
 
     asyncio.run(beside())
+
+
+def test_a_long_reader_shows_in_the_wal_and_when_it_ends_the_wal_is_taken_in(tmp_path: Path) -> None:
+    async def write() -> None:
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        log = tmp_path / "journal" / "journal.db"
+        with contextlib.closing(sqlite3.connect(f"{log.as_uri()}?mode=ro", uri=True)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM entry").fetchone()
+            for number in range(20):
+                await journal.submit(request(number, body=os.urandom(1 << 18)))
+            assert journal.wal > 4 << 20
+        await journal.submit(refused())
+        await journal.seal()
+        await journal.submit(refused())
+        assert journal.wal < 4 << 20
+        await journal.close()
+
+    asyncio.run(write())
+    assert verify_journal(tmp_path / "journal").ok

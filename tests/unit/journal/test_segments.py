@@ -14,7 +14,19 @@ import pytest
 from journals import OPENING, ORIGIN, exchange_id, refused, request, response, typical, write_journal
 
 from gatekeeper.exchange import Instant
-from gatekeeper.journal import Journal, JournalDown, Limits, Reader, sealing, verify_journal
+from gatekeeper.identity.locks import Lock, LockKind, Locks, lock_data
+from gatekeeper.journal import (
+    AdminData,
+    AdminEvent,
+    Draft,
+    Journal,
+    JournalDown,
+    Limits,
+    Reader,
+    read_admin,
+    sealing,
+    verify_journal,
+)
 from gatekeeper.journal import journal as module
 from gatekeeper.journal.segments import Segments
 
@@ -249,4 +261,66 @@ def test_it_verifies_and_reads_beside_a_writer_that_seals_all_the_time(tmp_path:
         return looks
 
     assert asyncio.run(write()) == 12
+    assert verify_journal(tmp_path / "journal").ok
+
+
+BOT = Lock(kind=LockKind.SUBJECT, value="bot", issuer="https://issuer.example")
+TOKEN = Lock(kind=LockKind.TOKEN, value="t-1", issuer="https://issuer.example")
+EVERYBODY = Lock(kind=LockKind.ALL, value="", issuer="")
+
+
+def admin(event: AdminEvent, lock: Lock) -> Draft:
+    return Draft(data=lock_data(event, lock, "ops", "why"))
+
+
+LOCKING = [
+    admin(AdminEvent.LOCK, BOT),
+    admin(AdminEvent.LOCK, EVERYBODY),
+    admin(AdminEvent.REVOCATION, TOKEN),
+    admin(AdminEvent.UNLOCK, EVERYBODY),
+    Draft(data=AdminData(event=AdminEvent.BACKUP, by="ops", detail={"folder": "b"})),
+]
+
+
+def move_away(folder: Path) -> None:
+    """Leave the newest segment alone."""
+    for path in (folder / "journal").glob("journal-*.db"):
+        path.unlink()
+
+
+def test_what_is_locked_is_said_again_in_each_segment(tmp_path: Path) -> None:
+    asyncio.run(run(tmp_path, put(request(1), *LOCKING), seal(), put(response(1), refused()), seal(), put(refused())))
+    before = Locks.replay(read_admin(tmp_path / "journal")).held
+    assert [held.lock for held in before] == [BOT, TOKEN]
+    move_away(tmp_path)
+    assert Locks.replay(read_admin(tmp_path / "journal")).held == before
+    assert verify_journal(tmp_path / "journal").ok
+
+
+def test_what_is_taken_off_is_not_said_again(tmp_path: Path) -> None:
+    off = admin(AdminEvent.UNLOCK, BOT)
+    asyncio.run(run(tmp_path, put(*LOCKING), seal(), put(off), seal()))
+    move_away(tmp_path)
+    assert [held.lock for held in Locks.replay(read_admin(tmp_path / "journal")).held] == [TOKEN]
+
+
+def test_it_is_said_again_too_where_a_crash_came_before_the_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        msg = "power is gone"
+        raise OSError(msg)
+
+    async def stopped(journal: Journal) -> None:
+        with pytest.raises(JournalDown):
+            await journal.seal()
+        with pytest.raises(JournalDown):
+            await journal.close()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "begin_segment", crash)
+        asyncio.run(run(tmp_path, put(request(1), *LOCKING), stopped, close=False))
+    write_journal(tmp_path, [])
+    move_away(tmp_path)
+    assert [held.lock for held in Locks.replay(read_admin(tmp_path / "journal")).held] == [BOT, TOKEN]
     assert verify_journal(tmp_path / "journal").ok
