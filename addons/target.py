@@ -106,6 +106,7 @@ class TargetNames:
     @on_request
     def request(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
         check_trailers(flow.request)
+        check_length(flow.request)
 
     @on_response_headers
     def responseheaders(self, flow: HTTPFlow, exchange: Exchange) -> None:  # noqa: ARG002 - the guard's signature
@@ -137,6 +138,16 @@ def check_trailers(request: Request) -> None:
     """Refuse fields after the body: they would go by every rule, and HTTP/1 upstreams would not get them."""
     if request.trailers:
         raise Refused(_bad_request(Reason.MALFORMED, "trailers after a request are not taken"))
+
+
+def check_length(request: Request) -> None:
+    """Refuse a length that frames did not bring: an HTTP/1 upstream would take it out of the next request.
+
+    RFC 9113 §8.1.1; the h2 library compares only where a frame of a body has come.
+    """
+    said = request.headers.get("Content-Length")
+    if request.is_http2 and said is not None and said != str(len(request.raw_content or b"")):
+        raise Refused(_bad_request(Reason.MALFORMED, "the length that is said is not the body's"))
 
 
 def check_framing(flow: HTTPFlow) -> None:

@@ -132,6 +132,7 @@ FIELDS = Check.of(
 NAMES = Check.of("addons.target:check_names", lambda *_: Target(Scheme.HTTPS, "localhost", 1))
 PATHS = Check.of("addons.target:normal_path", lambda path: path.partition("?")[0])
 METHODS = Check.of("gatekeeper.egress.shape:check_method", passes)
+LENGTH = Check.of("addons.target:check_length", passes)
 TRAILERS = Check.of("addons.target:check_trailers", passes)
 HOSTS = Check.of(*NAMES.gaps[0], *FIELDS.gaps)
 LINES = Check.of(*PATHS.gaps[0], *METHODS.gaps, *FIELDS.gaps)
@@ -205,6 +206,7 @@ CASES = [
     Case("TRACE", METHODS, asks(method=b"TRACE"), (400,), "malformed"),
     Case("a method of somebody's own", METHODS, asks(method=b"SMUGGLE"), (400,), "malformed"),
     Case("a line end in the method", LINES, asks(method=b"GET / HTTP/1.1\r\n"), (0, 400), "malformed"),
+    Case("a length and no body", LENGTH, asks((b"content-length", b"5")), (400,), "malformed"),
     Case("trailers after a request", TRAILERS, with_trailers, (400,), "malformed"),
     Case("rapid reset", METER, rapid_reset, (0,), "flood"),
     Case("pings", METER, flood(PingFrame(0, b"12345678").serialize(), times=1000), (0,), "flood"),
@@ -278,6 +280,23 @@ def test_a_body_without_a_length_is_no_second_request_for_an_http1_upstream(scen
 
     hold()
     assert_needed(Check.of("addons.seal:frame_body", passes), hold)
+
+
+def test_a_length_without_its_body_takes_nothing_out_of_the_next_request(scene: Scene) -> None:
+    """H2.CL request smuggling: what the second request says in a header would be a third one, that no rule has seen."""
+    start = scene.journal.forget()
+
+    def hold() -> None:
+        scene.h1.received.clear()
+        client = scene.client(scene.h1.port)
+        first = client.read(client.ask(client.fields((b"content-length", b"26"))))  # up to the value of x-a
+        client.read(client.ask(client.fields((b"x-a", b"GET /smuggled HTTP/1.1"))))
+        assert first.status == 400
+        assert scene.h1.received.count(b"\r\n\r\n") == 1
+
+    hold()
+    scene.journal.await_reason(start, "malformed")
+    assert_needed(LENGTH, hold)
 
 
 def with_late(*late: tuple[bytes, bytes]) -> Callable[[h2.connection.H2Connection, int], bytes]:

@@ -306,12 +306,15 @@ AUDIENCES: dict[str, object] = {
     "absent": ABSENT, "another": "api", "null": None, "of no one": [],
     "several, ours among them": ["gatekeeper", "api"],
     "ours twice": ["gatekeeper", "gatekeeper"], "nested": [["gatekeeper"]], "beginning like ours": "gatekeeper2",
-    "in other case": "Gatekeeper", "an object": {"gatekeeper": 1}, "true": True,
+    "in other case": "Gatekeeper",
+    "with a space that is none": "gatekeeper\u00a0", "an object": {"gatekeeper": 1}, "true": True,
 }  # fmt: skip
 SUBJECTS: dict[str, object] = {
     "absent": ABSENT, "empty": "", "a number": 7, "null": None, "a list": ["bot"], "long": "x" * 257,
     "with a line end": "a\nb", "with NUL": "a\0", "with a space after it": "admin ",
     "with a turn of direction": "a\u202eb",
+    "with a space of no width": "bot\u200b", "with a space that is none": "a\u00a0b",
+    "with a byte order mark": "\ufeffbot",
 }  # fmt: skip
 
 OTHERS = {"iss": MANY, "ids": [], "keys": []}
@@ -344,6 +347,9 @@ CASES = [
     case("kid a path", KEY, lambda: token(header(kid="../../dev/null"))),
     case("kid an injection", KEY, lambda: token(header(kid="a' OR '1'='1"))),
     case("kid absent where there are several", KEY, lambda: token(header(kid=ABSENT), iss=MANY)),
+    case("kid in letters of full width", KEY, lambda: token(header(kid="\uff41"))),
+    case("kid of many letters", KID, lambda: token(header(kid="a" * 9000))),
+    case("kid with a space after it", KID, lambda: token(header(kid="a "))),
     case("kid null", KID, lambda: token(header(kid=None))),
     case("kid empty", KID, lambda: token(header(kid=""))),
     case("kid a number", KID, lambda: token(header(kid=7))),
@@ -354,6 +360,8 @@ CASES = [
     case("a signature cut short", SIGNATURE, lambda: resigned(header(), claims(), b"x" * 63)),
     case("a signature of zeros", SIGNATURE, lambda: resigned(header(), claims(), bytes(64))),
     case("ECDSA of zeros", SIGNATURE, lambda: resigned(by("ec"), claims(iss=MANY), bytes(64))),
+    case("ECDSA with r of nothing", SIGNATURE, lambda: resigned(by("ec"), claims(iss=MANY), bytes(32) + b"\1" * 32)),
+    case("ECDSA cut and filled", SIGNATURE, lambda: resigned(by("ec"), claims(iss=MANY), bytes(96))),
     case("ECDSA in DER", SIGNATURE, lambda: resigned(by("ec"), claims(iss=MANY), bytes.fromhex("3006020101020101"))),
     case("another issuer's key", SIGNATURE, lambda: token(header(alg="EdDSA"), STRANGER, iss=MANY)),
     # issuer
@@ -362,6 +370,10 @@ CASES = [
     case("iss unknown", ISSUER, lambda: token(iss="https://evil.example"), UNKNOWN),
     case("iss with a slash more", ISSUER, lambda: token(iss=f"{ONE}/"), UNKNOWN),
     case("iss in other case", ISSUER, lambda: token(iss=ONE.upper()), UNKNOWN),
+    case("iss in letters that look alike", ISSUER, lambda: token(iss=ONE.replace("o", "\u043e")), UNKNOWN),
+    case("iss in letters of full width", ISSUER, lambda: token(iss=ONE.replace("one", "\uff4f\uff4e\uff45")), UNKNOWN),
+    case("iss with its default port", ISSUER, lambda: token(iss=f"{ONE}:443"), UNKNOWN),
+    case("iss with a question mark", ISSUER, lambda: token(iss=f"{ONE}?"), UNKNOWN),
     case("iss with a space", ISSUER, lambda: token(iss=f"{ONE} "), UNKNOWN),
     # audience
     *(case(f"aud {name}", AUDIENCE, lambda value=value: token(aud=value)) for name, value in AUDIENCES.items()),  # type: ignore[misc]
@@ -371,6 +383,8 @@ CASES = [
     case("not valid yet", TIMES, lambda: token(nbf=at(90))),
     case("expires before it was issued", TIMES, lambda: token(iat=at(20), exp=at(10))),
     case("lives too long", LONGEST, lambda: token(iat=at(-10), exp=at(3650))),
+    case("lives for 4,000 digits", LONGEST, lambda: token(exp=10**3999)),
+    case("begins in 4,000 digits", TIMES, lambda: token(nbf=10**3999)),
     case("lives for ever", LONGEST, lambda: token(exp=at(10**12))),
     case("issued before all times", LONGEST, lambda: token(iat=-(10**12))),
     case("exp absent", TIME, lambda: token(exp=ABSENT)),
