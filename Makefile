@@ -8,6 +8,6 @@ types:  ; $(UV_RUN) mypy
 layers: ; $(UV_RUN) lint-imports
 test:   ; $(UV_RUN) pytest
 check:  lint types layers test
-nightly: ; $(UV_RUN) pytest --hypothesis-profile=nightly tests/invariants/test_no_leak_at_any_split.py && $(UV_RUN) --with atheris pytest -m nightly
+nightly: ; $(UV_RUN) pytest --hypothesis-profile=nightly tests/invariants/test_no_leak_at_any_split.py tests/unit/approvals/test_desk_machine.py && $(UV_RUN) --with atheris pytest -m nightly
 bench:  ; $(UV_RUN) python benchmarks/throughput.py
 lock:   ; uv export --quiet --no-emit-project --all-groups --all-extras --no-header -o requirements.lock && ! grep -n '://' requirements.lock
