@@ -130,12 +130,10 @@ def _config(port: int) -> str:
 
 @dataclass(frozen=True)
 class Sample:
-    """The other traffic: p50 and p99 in ms, the gateway's processor time in ms for each second, calls a second."""
+    """The other traffic: how long each call took, in ms, and the gateway's processor time for it, in ms a call."""
 
-    p50: float
-    p99: float
+    latencies: list[float]
     cpu: float
-    rate: float
 
 
 def neighbours(folder: Path) -> Iterator[str]:
@@ -151,11 +149,16 @@ def neighbours(folder: Path) -> Iterator[str]:
             told.send("misbehave")
             samples = asyncio.run(_measure(target, jobs, port))
         jobs.send(None)
+    well = _p99(samples["answers well"])
     for name, taken in samples.items():
-        row = [statistics.median(getattr(one, field) for one in taken) for field in ("p50", "p99", "cpu")]
-        ratios = sorted(one.p99 / well.p99 for one, well in zip(taken, samples["answers well"], strict=True))
-        spread = f"{statistics.median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-        yield f"| {name} | {row[0]:.2f} | {row[1]:.2f} | {spread} | {row[2]:.2f} |"
+        calls = [latency for one in taken for latency in one.latencies]
+        cpu = statistics.median(one.cpu for one in taken)
+        yield f"| {name} | {statistics.median(calls):.2f} | {_p99(taken):.2f} | {_p99(taken) / well:.2f}x | {cpu:.2f} |"
+
+
+def _p99(taken: Sequence[Sample]) -> float:
+    calls = sorted(latency for one in taken for latency in one.latencies)
+    return calls[int(len(calls) * 0.99)]
 
 
 async def _measure(target: Running, jobs: Connection, port: int) -> dict[str, list[Sample]]:
@@ -178,14 +181,9 @@ async def _sample(target: Running, jobs: Connection, port: int) -> Sample:
         return answer
 
     used = cpu_seconds(target.pid)
-    latencies = sorted((await asyncio.to_thread(ask)).latencies)
+    latencies = (await asyncio.to_thread(ask)).latencies
     used = (cpu_seconds(target.pid) - used) * SECONDS / (SECONDS + WARM_UP)
-    return Sample(
-        p50=statistics.median(latencies) * 1000,
-        p99=latencies[int(len(latencies) * 0.99)] * 1000,
-        cpu=used * 1000 / len(latencies),
-        rate=len(latencies) / SECONDS,
-    )
+    return Sample([latency * 1000 for latency in latencies], used * 1000 / len(latencies))
 
 
 async def _strangers(gateway_port: int, port: int, issuer: str) -> None:
