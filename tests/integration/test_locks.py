@@ -192,7 +192,10 @@ def test_a_lock_that_is_not_there_can_not_be_taken_off(start_gateway: Callable[.
         client.unlock("subject", "x", "", "")
 
 
-def test_locks_survive_in_sealed_segments_too(tmp_path: Path, authority: Authority, upstream: Upstream) -> None:
+@pytest.mark.parametrize("moved_away", [False, True])
+def test_locks_survive_in_sealed_segments_too(
+    tmp_path: Path, authority: Authority, upstream: Upstream, *, moved_away: bool
+) -> None:
     with running(tmp_path, authority, upstream) as gateway, admin(gateway) as client:
         client.lock("subject", "bot-a", "", "")
         client.lock("subject", "bot-b", "", "")
@@ -202,7 +205,9 @@ def test_locks_survive_in_sealed_segments_too(tmp_path: Path, authority: Authori
 
         gateway.background.run(seal())
         client.unlock("subject", "bot-b", "", "")
-    assert list((tmp_path / "data" / "journal").glob("journal-*.db"))
+    (sealed,) = (tmp_path / "data" / "journal").glob("journal-*.db")
+    if moved_away:
+        sealed.rename(tmp_path / sealed.name)
     with running(tmp_path, authority, upstream) as gateway:
         assert status_of_connect(gateway, upstream.port, gateway.token("bot-a")) == b"403"
         assert status_of_connect(gateway, upstream.port, gateway.token("bot-b")) == b"200"
