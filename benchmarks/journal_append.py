@@ -103,9 +103,10 @@ def waits(folder: Path, flying: int, entries: int) -> list[float]:
         opening = Opening(version="benchmark", config_text="", signers="")
         journal = Journal.open(folder / "journal", folder / "keys", "benchmark.example/journal", opening)
         taken: list[float] = []
+        work = [drafts(2 * (entries // flying // 2), number) for number in range(flying)]
 
         async def one(number: int) -> None:
-            for draft in drafts(2 * (entries // flying // 2), number):
+            for draft in work[number]:
                 began = time.perf_counter()
                 await journal.submit(draft)
                 taken.append((time.perf_counter() - began) * 1000)
