@@ -422,6 +422,7 @@ NOT_FOUND = {
         "image@sha256:abc",
     ),
     "CREDIT_CARD": (
+        "order id: 852-5809255-9451768",
         "4111 1111 1111 1112",
         "1718000000000",
         "1718000000000000000",
@@ -464,6 +465,10 @@ NOT_FOUND = {
         "the lessness of 536904399",
     ),
     "PHONE_NUMBER": (
+        "call-7647997015.wav recorded",
+        "mobile users: 50559209",
+        "work item 8279118 moved to done",
+        "lottery: 03 79 08 09 28 + 26",
         "4155550132",
         "415 555 0132",
         "1718000000",
@@ -512,6 +517,7 @@ NOT_FOUND = {
     ),
     "MAC_ADDRESS": ("00:00:00:00:00:00", "12:30:45", "aa:bb:cc:dd:ee:ff:00:11", "1.2345.6789.abcd", "FFF1.0000.0000"),
     "IP_ADDRESS": (
+        "pool 10.0.0.0/8 and 192.168.1.0/24",
         "version 10.4.12.88",
         "v172.4.12.88",
         "nginx/172.40.12.88",

@@ -120,7 +120,7 @@ def _plausible(match: str, least_bare: int) -> int:
     return 0
 
 
-_AGAINST: Final = rf"{NUMBERED_THINGS}|card|account|acct|iban|ssn|passport|licen[cs]e|nhs|npi|abn|acn|tfn|medicare|isbn"
+_AGAINST: Final = rf"{NUMBERED_THINGS}|users|visitors|downloads|card|account|acct|iban|ssn|passport|licen[cs]e|nhs|npi|abn|acn|tfn|medicare|isbn"
 _PHONE_WORDS: Final = (
     r"(?:tele)?phones?(?:.?(?:numbers?|no\.?|num|nr\.?|#))?|tel|tlf|telefon(?:nummer)?|teléfonos?|telefono|telefone|"
     r"téléphone|tél|mobile(?:.?(?:numbers?|no\.?|num))?|mobil(?:nummer)?|móvil|movil|celular|cellulare|cell|cellphone|"
@@ -232,7 +232,7 @@ PHONES: Final = (
     ),
     _row(
         "after a verb",
-        r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END,
+        r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END + r"(?!\.[a-z])",
         r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
         number_after_verb,
         "phone_after_verb",

@@ -45,7 +45,7 @@ def licence_number(match: str) -> int:
 
 
 _LICENCE_WORDS: Final = (
-    r"driv(?:er|ers|er'?s|er’s|ing)[ -]?(?:licen[cs]e|permit|lic|id)(?: ?(?:numbers?|no\.?|num|#|id))?|"
+    r"driv(?:er|ers|er'?s|er’s|ing)[ -]?(?:licen[cs]e|permit|lic)(?: ?(?:numbers?|no\.?|num|#|id))?|"
     r"driver ?licen[cs]e(?: ?(?:numbers?|no\.?|num|#))?|dln|dl ?(?:number|no\.?|#)|cdls?|lic#|"
     r"licen[cs]e ?(?:numbers?|no\.?|num|#)"
 )
