@@ -48,7 +48,14 @@ def plan_of(region: str) -> Plan:
 
 def valid_in(number: str, regions: tuple[str, ...]) -> bool:
     """Tell whether the digits are a number in use in one of the regions."""
-    return any(plan_of(region).valid(number) for region in regions)
+    return _plans(regions).fullmatch(number) is not None
+
+
+@functools.cache
+def _plans(regions: tuple[str, ...]) -> re.Pattern[str]:
+    """Compile the plans of regions into one pattern, with and without what is dialled before a number at home."""
+    plans = map(plan_of, regions)
+    return re.compile("|".join(f"(?:{re.escape(plan.trunk)})?(?:{plan.numbers.pattern})" for plan in plans))
 
 
 @functools.lru_cache(maxsize=1 << 14)

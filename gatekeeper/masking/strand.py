@@ -77,7 +77,7 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
-    if text.isascii() and text.lstrip()[:1] not in JSON_STARTS:
+    if text.isascii() and ("\\" not in text or text.lstrip()[:1] not in JSON_STARTS):
         return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 
