@@ -58,6 +58,19 @@ class GatewayStream(HttpStream):
         return (yield from super().check_invalid(request))
 
 
+def let_go(stream: HttpStream) -> None:
+    """Take a stream that is over out of what holds it: itself, by its states and by its context.
+
+    All of a call hangs on it, and would wait for the garbage collector, which costs more than the stream did.
+    """
+    stream.context.layers.remove(stream)
+    stream.client_state = stream.server_state = _over
+
+
+def _over(event: events.Event) -> layer.CommandGenerator[None]:  # noqa: ARG001 - the signature of a state
+    yield from ()
+
+
 class GatewayHttp(HttpLayer):
     """HTTP in a tunnel.
 
@@ -85,7 +98,8 @@ class GatewayHttp(HttpLayer):
         if sending:
             yield from self._send(sending)
         for stream_id in over:
-            self.streams.pop(stream_id, None)
+            if (stream := self.streams.pop(stream_id, None)) is not None:
+                let_go(stream)
 
     def _send(self, sending: list[SendHttp]) -> layer.CommandGenerator[None]:
         breaths = [(to, [one.event for one in group]) for to, group in itertools.groupby(sending, _connection)]

@@ -1,6 +1,7 @@
 """What drives the layers: order, back-pressure, ends, and a fault that is ours."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import time
@@ -10,6 +11,7 @@ import h2.connection
 import h2.events
 import pytest
 from harness import Authority, Background, RunningGateway, Upstream, read_answer
+from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.http import HttpStream
 
@@ -130,6 +132,26 @@ def test_in_a_tunnel_events_pass_by_the_layers_around_it(
         (handler,) = handlers
         assert isinstance(handler.layer, ClientTLSLayer)
         assert any(isinstance(one, HttpStream) for one in handler.layer.context.layers)
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector(
+    start_gateway: Callable[..., RunningGateway], upstream: Upstream
+) -> None:
+    upstream.reset(path_answer)
+    gateway = start_gateway()
+    gc.collect()
+    gc.disable()
+    try:
+        before = sum(isinstance(one, HTTPFlow) for one in gc.get_objects())
+        with gateway.tls("localhost", upstream.port) as tunnel:
+            for number in range(5):
+                tunnel.sendall(request(upstream, f"/{number}"))
+                assert b"%d" % number in read_answer(tunnel)
+            # That of CONNECT lives as long as its tunnel; that of the last call may be at its very end.
+            alive = sum(isinstance(one, HTTPFlow) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert alive - before <= 2
 
 
 def test_what_fails_in_a_layer_ends_the_connection(
