@@ -31,16 +31,25 @@ type Field = tuple[bytes, bytes]
 
 
 class Fields(Headers):
-    """Header fields of a plain head. `size` is what they say of the body's length, or CHUNKED.
+    """Header fields of a plain head, or what was made of them. `otherwise`: the body's length where they state none.
 
     The look-ups give what mitmproxy's do, by an index; it takes three passes over all fields for each.
     """
 
-    def __init__(self, fields: tuple[Field, ...], size: int | None = None) -> None:  # as `copy` calls it
+    def __init__(self, fields: tuple[Field, ...], otherwise: int | None = None) -> None:  # as `copy` calls it
         self.fields = fields
-        self.size = size
+        self._otherwise = otherwise
+        self._sized: tuple[Field, ...] | None = None
+        self._size: int | None = None
         self._indexed: tuple[Field, ...] | None = None
         self._by_name: dict[bytes, list[str]] = {}
+
+    @property
+    def size(self) -> int | None:
+        """What the fields say of the body's length, or CHUNKED; None where it takes more to tell."""
+        if self._sized is not self.fields:  # a tuple: whoever changes fields puts another in its place
+            self._size, self._sized = _size(self.fields, self._otherwise), self.fields
+        return self._size
 
     @override
     def get_all(self, name: str | bytes) -> list[str]:
@@ -56,7 +65,7 @@ class Fields(Headers):
         return isinstance(key, str | bytes) and bool(self._values(key))
 
     def _values(self, name: str | bytes) -> Sequence[str]:
-        if self._indexed is not self.fields:  # a tuple: whoever changes fields puts another in its place
+        if self._indexed is not self.fields:
             self._by_name = {}
             for field, value in self.fields:
                 self._by_name.setdefault(field.lower(), []).append(value.decode("utf-8", "surrogateescape"))
@@ -83,16 +92,15 @@ def read_request(head: bytes) -> Request | None:
     found = _REQUEST.fullmatch(head)
     if found is None or found[1] == b"CONNECT" or has_lookalike(head):
         return None
-    fields = _read_fields(found[3])
-    size = _size(fields, otherwise=0)
-    if size is None:
+    headers = Fields(_read_fields(found[3]), otherwise=0)
+    if headers.size is None:
         return None
     request = Request.__new__(Request)
     request.data = RequestData.__new__(RequestData)
     # Not by the constructor, which looks up and checks the type of every field.
     vars(request.data).update(
         host="", port=0, method=found[1], scheme=b"", authority=b"", path=found[2], http_version=b"HTTP/1.1",
-        headers=Fields(fields, size), content=None, trailers=None, timestamp_start=time.time(), timestamp_end=None,
+        headers=headers, content=None, trailers=None, timestamp_start=time.time(), timestamp_end=None,
     )  # fmt: skip
     return request
 
@@ -102,14 +110,13 @@ def read_response(head: bytes, method: bytes) -> Response | None:
     found = _RESPONSE.fullmatch(head)
     if found is None or method.upper() in {b"HEAD", b"CONNECT"} or has_lookalike(head):
         return None
-    status, fields = int(found[1]), _read_fields(found[3])
-    size = _size(fields, otherwise=None)
-    if size is None or status in _BODILESS:
+    status, headers = int(found[1]), Fields(_read_fields(found[3]))
+    if headers.size is None or status in _BODILESS:
         return None
     response = Response.__new__(Response)
     response.data = ResponseData.__new__(ResponseData)
     vars(response.data).update(
-        http_version=b"HTTP/1.1", status_code=status, reason=found[2], headers=Fields(fields, size), content=None,
+        http_version=b"HTTP/1.1", status_code=status, reason=found[2], headers=headers, content=None,
         trailers=None, timestamp_start=time.time(), timestamp_end=None,
     )  # fmt: skip
     return response
