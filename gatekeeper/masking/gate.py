@@ -145,7 +145,7 @@ class NumberGate:
     Most numbers have a form that was seen before, `00-00-0000 00:00`, so what could match is looked up by their form.
     """
 
-    __slots__ = ("_begun", "_forms", "_index", "_loose")
+    __slots__ = ("_begun", "_forms", "_index", "_loose", "_missed")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         shapes = [(row.shape or row.gate) if row.numeric else "" for row in detectors]
@@ -153,6 +153,7 @@ class NumberGate:
         self._loose = Index([formal(shape) for shape in shapes], anchored=True)
         self._forms: dict[bytes, tuple[tuple[int, bytes], ...]] = {}
         self._begun: dict[tuple[bytes, bytes], Rows] = {}
+        self._missed = 0
 
     def starts(self, data: bytes, start: int) -> Iterator[tuple[int, Rows]]:
         """Give each place from `start` on where one of these detectors could match, with those that could by form."""
@@ -171,7 +172,7 @@ class NumberGate:
                 at = begin + offset
                 lead = data[at : at + _LEAD]
                 known = begun.get((lead, rest))
-                if could := self._by_first_digits(lead, rest) if known is None else known:
+                if could := self._first_time(lead, rest, data, at) if known is None else known:
                     yield at, could
 
     def exactly(self, data: bytes, at: int) -> Rows:
@@ -185,17 +186,29 @@ class NumberGate:
             self._forms[form] = places
         return places
 
+    def _first_time(self, lead: bytes, rest: bytes, data: bytes, at: int) -> Rows:
+        """Give the detectors that could match a beginning that isn't known, and remember them while there is room."""
+        if len(self._begun) < _BEGUN:
+            could = self._begun[lead, rest] = self._by_first_digits(lead, rest)
+            return could
+        self._missed += 1
+        if self._missed == _FORGOTTEN_AFTER:  # what filled it may have been one hostile text
+            self._missed = 0
+            self._begun.clear()
+            self._forms.clear()
+        return self.exactly(data, at)
+
     def _by_first_digits(self, lead: bytes, rest: bytes) -> Rows:
         """Give the detectors that could match what begins so: of digits they ask something of the first."""
         could: Rows = 0
         for digit in b"0123456789":
             could |= self._index.found(lead + rest.replace(b"0", bytes((digit,))))
-        if len(self._begun) < 4 * _REMEMBERED:
-            self._begun[lead, rest] = could
         return could
 
 
 _LEAD: Final = 3
+_BEGUN: Final = 4 * _REMEMBERED
+_FORGOTTEN_AFTER: Final = 1 << 20
 
 # What is looked at together: from where a number may begin, digits and capitals, with what may stand between them.
 # It begins with a class of characters, for which `re` looks ten times as fast as for a look to the left.

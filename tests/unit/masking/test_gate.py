@@ -3,10 +3,12 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatekeeper.masking import gate
 from gatekeeper.masking.catalogue import DETECTORS
 from gatekeeper.masking.gate import NumberGate, formal, gate_bytes, spaced
 
 NUMERIC = [(number, row) for number, row in enumerate(DETECTORS) if row.numeric]
+SSN = next(number for number, row in NUMERIC if row.entity == "US_SSN")
 GATE = NumberGate(DETECTORS)
 
 pieces = st.sampled_from(
@@ -45,3 +47,17 @@ def test_a_shape_is_written_as_it_is_found_in_forms(shape: str, form: str) -> No
 )
 def test_a_space_in_words_may_be_a_dash_or_an_underscore(words: str, also: str) -> None:
     assert regex.fullmatch(spaced(words), also)
+
+
+def test_what_has_no_room_to_be_remembered_is_looked_up_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{prefix} 536-90-4399, 4111 1111 1111 {suffix}" for prefix in ("a", "1") for suffix in ("1111", "111")]
+    known = [list(NumberGate(DETECTORS).starts(gate_bytes(text), 0)) for text in texts]
+    monkeypatch.setattr(gate, "_BEGUN", 1)
+    monkeypatch.setattr(gate, "_REMEMBERED", 1)
+    monkeypatch.setattr(gate, "_FORGOTTEN_AFTER", 3)
+    forgetful = NumberGate(DETECTORS)
+
+    for text, starts in zip(texts * 3, known * 3, strict=True):
+        found = dict(forgetful.starts(gate_bytes(text), 0))
+        assert all(found.get(at, 0) & ~could == 0 for at, could in starts)
+        assert found[text.index("536")] >> SSN & 1
