@@ -3,7 +3,7 @@ from types import ModuleType
 
 import pytest
 from examples import examples
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import luhn as reference
 from stdnum.au import abn, acn, tfn
@@ -155,8 +155,8 @@ def test_a_checksum_alone_says_what_the_library_says(
     ours: Validator, theirs: ModuleType, form: str, data: st.DataObject
 ) -> None:
     digits = data.draw(st.from_regex(re.compile(form, re.ASCII), fullmatch=True))
-    assume(len(set(digits)) > 1)
 
     for last in range(100):  # some of them are valid
         number = f"{digits[:-2]}{last:02}"
-        assert bool(ours(number)) == theirs.is_valid(number)
+        if len(set(number)) > 1:  # equal digits are nobody's here
+            assert bool(ours(number)) == theirs.is_valid(number)
