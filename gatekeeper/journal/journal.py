@@ -59,6 +59,9 @@ NEW_KEY: Final = "new"
 SEAL_AGAIN: Final = 1.0
 """Seconds after which a segment that a reader has kept from being sealed is tried again."""
 
+WAL_MOST: Final = 1 << 20
+"""Bytes of the WAL from which on it waits, shortly, for readers: they could keep it from being begun anew in turns."""
+
 SIZE_EVERY: Final = 0.1
 """Seconds between two looks at how large the segment's file is."""
 
@@ -88,7 +91,8 @@ class Journal:
         self._anchored = opened.note
         self._anchored_at = time.monotonic()
         self._month_ends = _month_end(opened.store.time_of(opened.store.start()))
-        self._sized_at = 0.0
+        self._size_at = 0.0
+        self._full = False
         self._left = LeftOpen({})
         self._all_destroyed = True
         self._kept_at = opened.growth.frontier.size
@@ -205,6 +209,7 @@ class Journal:
                     self._keep_place()
                 elif self._growth.frontier.size - self._kept_at >= KEEP_EVERY:
                     self._keep_place()
+                self._look_at_sizes()
                 self._look_at_seal()
             self._end()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
@@ -349,16 +354,19 @@ class Journal:
                 state.follow(self._store, self._growth.frontier.size)
                 self._seal(state)
             return
-        if (self._limits.monthly and self._growth.last >= self._month_ends) or self._is_full():
+        if self._full or (self._limits.monthly and self._growth.last >= self._month_ends):
+            self._full = False
             self._want_seal(None, rotate=False)
 
-    def _is_full(self) -> bool:
-        """Look at the size of the segment's file, unless that was done just before."""
+    def _look_at_sizes(self) -> None:
+        """See whether the segment is full, and take a large WAL in, unless that was looked at just before."""
         at = time.monotonic()
-        if at - self._sized_at < SIZE_EVERY:
-            return False
-        self._sized_at = at
-        return self._files.log.stat().st_size >= self._limits.bytes
+        if at < self._size_at:
+            return
+        self._size_at = at + SIZE_EVERY
+        self._full = self._files.log.stat().st_size >= self._limits.bytes
+        if self.wal > WAL_MOST and not self._store.empty_wal(LOOK_EVERY):
+            self._size_at = at + SEAL_AGAIN  # somebody reads in one long transaction
 
     def _seal(self, state: OpenState) -> None:
         signing = load_signing_key(self._secrets.signing)

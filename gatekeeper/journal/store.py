@@ -32,8 +32,27 @@ WAL_PAGES: Final = 96
 With 256 it was over in 6 ms where 64 appends are in flight, with 1000 in 11; fewer take more CPU (docs/decisions/0043).
 """
 
-TOGETHER: Final = 32
-"""Rows that one statement inserts; sqlite3 keeps 128 statements prepared."""
+TOGETHER: Final = 64
+"""Rows that one statement writes; sqlite3 keeps 128 statements prepared."""
+
+# A group is one row after the other of a view of this connection, and triggers put each where it belongs: one statement
+# is one transaction, for which the interpreter's lock is let go of once. At each step of several statements the event
+# loop would take it, and each time it changes hands costs more than the step.
+GROUP: Final = (
+    "CREATE TEMP VIEW grown (kind, a, b, c) AS SELECT 0, 0, 0, 0",
+    *(
+        f"CREATE TEMP TRIGGER grown_{kind} INSTEAD OF INSERT ON grown WHEN NEW.kind = {kind} BEGIN {statement}; END"
+        for kind, statement in enumerate(
+            (
+                "INSERT INTO entry VALUES (NEW.a, NEW.b)",
+                "INSERT INTO body VALUES (NEW.a, NEW.b, NEW.c)",
+                "INSERT INTO tile VALUES (NEW.a, NEW.b, NEW.c)",
+                "INSERT INTO checkpoint VALUES (NEW.a, NEW.b)",
+                "UPDATE checkpoint SET size = NEW.a, note = NEW.b WHERE size = NEW.c",
+            )
+        )
+    ),
+)
 
 SLICE: Final = 1000
 """Rows of one read: a reader that holds a snapshot longer would keep the WAL from being taken in."""
@@ -51,6 +70,10 @@ class Group(msgspec.Struct, frozen=True):
     """The size of a checkpoint that is not kept, or None."""
 
 
+type Row = tuple[int, int, object, object]
+"""Of the view `grown`: the number of its trigger, and three values."""
+
+
 class LogStore:
     """`journal.db`, read or written."""
 
@@ -58,6 +81,7 @@ class LogStore:
         self.database = database
         self._cursor = database.cursor()
         self._start: int | None = None
+        self._writes = False
 
     @classmethod
     def for_writing(cls, files: JournalFiles) -> Self:
@@ -88,12 +112,17 @@ class LogStore:
                 self.database.execute(statement)
             self.database.execute(f"PRAGMA user_version={USER_VERSION}")
             self.database.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
-            self._insert(group)
+            self._write(_rows(group))
 
     def commit(self, group: Group) -> None:
         """Write one group durably."""
+        rows = _rows(group)
+        if len(rows) <= TOGETHER:
+            self._write(rows)
+            return
         with self._transaction():
-            self._insert(group)
+            for at in range(0, len(rows), TOGETHER):
+                self._write(rows[at : at + TOGETHER])
 
     def is_empty(self) -> bool:
         """Whether the file has no tables: nothing was ever committed to it."""
@@ -224,31 +253,29 @@ class LogStore:
         """Give the hashes of a full tile; raises ValueError where it is missing."""
         return split_tile(self.tile_row(level, n))
 
-    def _insert(self, group: Group) -> None:
-        self._insert_rows("entry", 2, group.leaves)
-        self._insert_rows("body", 3, group.bodies)
-        self._insert_rows("tile", 3, group.tiles)
-        if group.dropped is None:
-            self._cursor.execute("INSERT INTO checkpoint VALUES (?, ?)", (group.size, group.note))
-        else:
-            self._cursor.execute(
-                "UPDATE checkpoint SET size = ?, note = ? WHERE size = ?", (group.size, group.note, group.dropped)
-            )
-
-    def _insert_rows(self, table: str, columns: int, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert rows, many by one statement: at each step of one the event loop takes the interpreter's lock."""
-        for at in range(0, len(rows), TOGETHER):
-            some = rows[at : at + TOGETHER]
-            self._cursor.execute(_insertion(table, columns, len(some)), [value for row in some for value in row])
+    def _write(self, rows: Sequence[Row]) -> None:
+        if not self._writes:
+            self.database.execute("PRAGMA temp_store=MEMORY")
+            for statement in GROUP:
+                self.database.execute(statement)
+            self._writes = True
+        self._cursor.execute(_insertion(len(rows)), [value for row in rows for value in row])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self.database)
 
 
+def _rows(group: Group) -> list[Row]:
+    rows: list[Row] = [(0, seq, leaf, None) for seq, leaf in group.leaves]
+    rows += [(1, *body) for body in group.bodies]
+    rows += [(2, *tile) for tile in group.tiles]
+    rows.append((3 if group.dropped is None else 4, group.size, group.note, group.dropped))
+    return rows
+
+
 @functools.cache
-def _insertion(table: str, columns: int, count: int) -> str:
-    places = ",".join([f"({','.join('?' * columns)})"] * count)
-    return f"INSERT INTO {table} VALUES {places}"  # noqa: S608 - a name of ours, and places
+def _insertion(count: int) -> str:
+    return f"INSERT INTO grown VALUES {','.join(['(?,?,?,?)'] * count)}"  # noqa: S608 - places
 
 
 def write_carry(carry: Carry) -> str:
