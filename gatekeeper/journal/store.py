@@ -118,11 +118,10 @@ class LogStore:
         """Write one group durably."""
         rows = _rows(group)
         if len(rows) <= TOGETHER:
-            self._write(rows)
+            self._write(rows)  # one statement is one transaction
             return
         with self._transaction():
-            for at in range(0, len(rows), TOGETHER):
-                self._write(rows[at : at + TOGETHER])
+            self._write(rows)
 
     def is_empty(self) -> bool:
         """Whether the file has no tables: nothing was ever committed to it."""
@@ -259,7 +258,9 @@ class LogStore:
             for statement in GROUP:
                 self.database.execute(statement)
             self._writes = True
-        self._cursor.execute(_insertion(len(rows)), [value for row in rows for value in row])
+        for at in range(0, len(rows), TOGETHER):
+            some = rows[at : at + TOGETHER]
+            self._cursor.execute(_insertion(len(some)), [value for row in some for value in row])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self.database)
