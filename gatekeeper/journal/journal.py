@@ -63,7 +63,7 @@ WAL_MOST: Final = 1 << 20
 """Bytes of the WAL from which on it waits, shortly, for readers: they could keep it from being begun anew in turns."""
 
 SIZE_EVERY: Final = 0.1
-"""Seconds between two looks at how large the segment's file is."""
+"""Seconds between two looks at how large the segment's file and its WAL are."""
 
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at what is done beside the writer."""
@@ -92,7 +92,6 @@ class Journal:
         self._anchored_at = time.monotonic()
         self._month_ends = _month_end(opened.store.time_of(opened.store.start()))
         self._size_at = 0.0
-        self._full = False
         self._left = LeftOpen({})
         self._all_destroyed = True
         self._kept_at = opened.growth.frontier.size
@@ -339,7 +338,7 @@ class Journal:
             self._following.start()
 
     def _look_at_seal(self) -> None:
-        """Seal once the pass over the segment is near its end; begin one where it is full or its month over."""
+        """Seal once the pass over the segment is near its end; begin one where its month is over."""
         if self._intake.closed:
             return
         if self._following is not None:
@@ -354,17 +353,18 @@ class Journal:
                 state.follow(self._store, self._growth.frontier.size)
                 self._seal(state)
             return
-        if self._full or (self._limits.monthly and self._growth.last >= self._month_ends):
-            self._full = False
+        if self._limits.monthly and self._growth.last >= self._month_ends:
             self._want_seal(None, rotate=False)
 
     def _look_at_sizes(self) -> None:
-        """See whether the segment is full, and take a large WAL in, unless that was looked at just before."""
+        """Begin to seal a segment that is full, and take a large WAL in, unless that was looked at just before."""
         at = time.monotonic()
         if at < self._size_at:
             return
         self._size_at = at + SIZE_EVERY
-        self._full = self._files.log.stat().st_size >= self._limits.bytes
+        full = self._files.log.stat().st_size >= self._limits.bytes
+        if full and self._following is None and not self._intake.closed:
+            self._want_seal(None, rotate=False)
         if self.wal > WAL_MOST and not self._store.empty_wal(LOOK_EVERY):
             self._size_at = at + SEAL_AGAIN  # somebody reads in one long transaction
 

@@ -6,9 +6,11 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any, override
 
 import pytest
 from journals import OPENING, ORIGIN, exchange_id, refused, request, response, typical, write_journal
@@ -210,6 +212,34 @@ def test_a_full_segment_and_a_month_that_is_over_are_sealed(tmp_path: Path) -> N
     asyncio.run(write(Limits(bytes=100_000, monthly=False), lambda: Instant(next(times)), 300))
     assert len(names(tmp_path)) > monthly
     assert verify_journal(tmp_path / "journal", None, tmp_path / "journal" / "anchors.log").ok
+
+
+def test_no_segment_is_sealed_for_the_size_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its size is looked at while it is on its way to be sealed, too; what was seen then says nothing of the next."""
+    monkeypatch.setattr(module, "SIZE_EVERY", 0.05)
+    limit = 500_000
+
+    class Slow(sealing.Following):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            self.due = time.monotonic() + 2.5 * module.SIZE_EVERY
+
+        @override
+        def result(self) -> sealing.OpenState | None:
+            return super().result() if time.monotonic() >= self.due else None
+
+    monkeypatch.setattr(module, "Following", Slow)
+
+    async def write() -> None:
+        limits = Limits(bytes=limit, monthly=False)
+        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING, limits=limits)
+        while len(names(tmp_path)) < 3:
+            await journal.submit(refused())
+        await journal.close()
+
+    asyncio.run(write())
+    *sealed, _ = sorted((tmp_path / "journal").glob("journal*.db"), key=lambda path: path.stat().st_mtime)
+    assert [path.stat().st_size >= limit for path in sealed] == [True] * len(sealed)
 
 
 def test_a_reader_in_one_long_transaction_puts_a_seal_off_and_stops_nothing(
