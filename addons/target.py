@@ -84,7 +84,7 @@ class TargetNames:
         except TargetError as error:
             raise Refused(_bad_request(error.reason, str(error))) from error
         _, mark, query = request.path.partition("?")
-        fields = header_fields(request)
+        received, fields = request.headers.fields, header_fields(request)
         try:
             self.shapes.check(request.data.method.decode("latin-1"), exchange.target.host, path, query, fields)
         except ShapeError as error:
@@ -96,9 +96,8 @@ class TargetNames:
         exchange.websocket = asks_for_websocket(fields)
         if exchange.websocket:
             check_handshake(flow)
-        received = request.headers.fields
         _drop_hop_by_hop(flow, kept=KEPT if exchange.websocket else frozenset())
-        if exchange.websocket or request.headers.fields is not received:
+        if request.headers.fields is not received:
             fields = header_fields(request)
         exchange.request = Message(method=request.method, url=request.url, path=path, headers=fields)
         exchange.advance(Phase.TARGETED)

@@ -20,12 +20,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import issuers
 import jwt
+from issuer_pages import Page, drips, is_silent, large, never_ends, well
 from issuers import table
 from machine import busy_seconds, facts
 from tokens import ISSUER, KEYS, key_set, token
@@ -44,8 +45,6 @@ STRANGERS: Final = 200
 """Tokens with unknown keys a second."""
 
 RESULTS: Final = Path(__file__).parent / "results" / "identity.md"
-
-type Page = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def verifier(folder: Path, jwks: str = "") -> Verifier:
@@ -87,46 +86,13 @@ def token_costs(folder: Path) -> Iterator[str]:
         yield f"| {alg} | {new:.0f} | {peer:.0f} | {ratio:.2f}x | {seen:.1f} | {peer / seen:.0f}x |"
 
 
-async def _good(writer: asyncio.StreamWriter) -> None:
-    await _answer(writer, key_set())
-
-
-async def _large(writer: asyncio.StreamWriter) -> None:
-    await _answer(writer, key_set(97))
-
-
-async def _answer(writer: asyncio.StreamWriter, body: bytes) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    await writer.drain()
-
-
-async def _drip(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.001)
-
-
-async def _silent(_: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
-
-
-async def _endless(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b" " * 65536)
-        await writer.drain()
-        await asyncio.sleep(0)  # drain alone lets nobody else run, not even what notes the connection's end
-
-
 PAGES: Final[dict[str, Page | None]] = {
-    "answers well": _good,
+    "answers well": well,
     "is down": None,
-    "is silent": _silent,
-    "drips": _drip,
-    "never ends": _endless,
-    "answers with 100 keys": _large,
+    "is silent": is_silent,
+    "drips": drips,
+    "never ends": never_ends,
+    "answers with 100 keys": large,
 }
 
 
@@ -136,7 +102,7 @@ async def p99(folder: Path, page: Page | None, *, strangers: bool) -> float:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             await reader.readuntil(b"\r\n\r\n")
-            await (_good if page is None or not warmed else page)(writer)
+            await (well if page is None or not warmed else page)(writer)
         writer.close()
 
     warmed = False
@@ -188,11 +154,11 @@ def neighbours(folder: Path) -> Iterator[str]:
     """Measure what a caller with a known key notices of an issuer that misbehaves."""
     samples: dict[str, list[float]] = {"quiet": [], **{name: [] for name in PAGES}}
     for _ in range(ROUNDS):
-        samples["quiet"].append(asyncio.run(p99(folder, _good, strangers=False)))
+        samples["quiet"].append(asyncio.run(p99(folder, well, strangers=False)))
         for name, page in PAGES.items():
             samples[name].append(asyncio.run(p99(folder, page, strangers=True)))
     for name, values in samples.items():
-        ratios = sorted(value / well for value, well in zip(values, samples["answers well"], strict=True))
+        ratios = sorted(value / usual for value, usual in zip(values, samples["answers well"], strict=True))
         spread = f"{statistics.median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         yield f"| {name} | {statistics.median(values):.0f} | {spread} |"
 

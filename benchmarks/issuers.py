@@ -13,17 +13,18 @@ import contextlib
 import itertools
 import ssl
 import statistics
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from issuer_pages import Page, drips, is_down, is_silent, large, never_ends, others, well
 from load import WARM_UP, Job, Measured, work
 from machine import cpu_seconds
 from proxies import Running, gateway
 from throughput import process
-from tokens import key_set, token
+from tokens import token
 from upstream import make_certificates, serve
 from workload import Scenario
 
@@ -33,58 +34,14 @@ CONNECTIONS: Final = 4
 STRANGERS: Final = 100
 """Tunnels that strangers ask for in a second."""
 
-type Page = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-async def _answer(writer: asyncio.StreamWriter, body: bytes) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
-    await writer.drain()
-
-
-async def _well(writer: asyncio.StreamWriter) -> None:
-    await _answer(writer, key_set())
-
-
-async def _large(writer: asyncio.StreamWriter) -> None:
-    await _answer(writer, key_set(97))
-
-
-async def _others(writer: asyncio.StreamWriter) -> None:
-    await _answer(writer, key_set().replace(b'"kid": "', b'"kid": "new-'))
-
-
-async def _drips(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.001)
-
-
-async def _is_silent(_: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(60)
-
-
-async def _never_ends(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    while not writer.is_closing():
-        writer.write(b" " * 65536)
-        await writer.drain()
-        await asyncio.sleep(0)  # drain alone lets nobody else run, not even what notes the connection's end
-
-
-async def _is_down(writer: asyncio.StreamWriter) -> None:
-    writer.transport.abort()
-
-
 PAGES: Final[dict[str, Page]] = {
-    "answers well": _well,
-    "is down": _is_down,
-    "is silent": _is_silent,
-    "drips": _drips,
-    "never ends": _never_ends,
-    "answers with 100 keys": _large,
-    "has other keys": _others,
+    "answers well": well,
+    "is down": is_down,
+    "is silent": is_silent,
+    "drips": drips,
+    "never ends": never_ends,
+    "answers with 100 keys": large,
+    "has other keys": others,
 }
 QUIET: Final = "no strangers"
 
@@ -100,7 +57,7 @@ def provide(certificate: Path, told: Connection) -> None:
             if told.poll():
                 told.recv()
                 asked.append(1)
-            await (pages[int(head.split(b"/")[1])] if asked else _well)(writer)
+            await (pages[int(head.split(b"/")[1])] if asked else well)(writer)
         writer.close()
 
     async def main() -> None:
@@ -149,11 +106,11 @@ def neighbours(folder: Path) -> Iterator[str]:
             told.send("misbehave")
             samples = asyncio.run(_measure(target, jobs, port))
         jobs.send(None)
-    well = _p99(samples["answers well"])
+    good = _p99(samples["answers well"])
     for name, taken in samples.items():
         calls = [latency for one in taken for latency in one.latencies]
         cpu = statistics.median(one.cpu for one in taken)
-        yield f"| {name} | {statistics.median(calls):.2f} | {_p99(taken):.2f} | {_p99(taken) / well:.2f}x | {cpu:.2f} |"
+        yield f"| {name} | {statistics.median(calls):.2f} | {_p99(taken):.2f} | {_p99(taken) / good:.2f}x | {cpu:.2f} |"
 
 
 def _p99(taken: Sequence[Sample]) -> float:

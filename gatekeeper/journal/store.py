@@ -35,6 +35,8 @@ With 256 it was over in 6 ms where 64 appends are in flight, with 1000 in 11; fe
 TOGETHER: Final = 64
 """Rows that one statement writes; sqlite3 keeps 128 statements prepared."""
 
+_ENTRY, _BODY, _TILE, _CHECKPOINT, _NEWER_CHECKPOINT = range(5)
+
 # A group is one row after the other of a view of this connection, and triggers put each where it belongs: one statement
 # is one transaction, for which the interpreter's lock is let go of once. At each step of several statements the event
 # loop would take it, and each time it changes hands costs more than the step.
@@ -42,15 +44,13 @@ GROUP: Final = (
     "CREATE TEMP VIEW grown (kind, a, b, c) AS SELECT 0, 0, 0, 0",
     *(
         f"CREATE TEMP TRIGGER grown_{kind} INSTEAD OF INSERT ON grown WHEN NEW.kind = {kind} BEGIN {statement}; END"
-        for kind, statement in enumerate(
-            (
-                "INSERT INTO entry VALUES (NEW.a, NEW.b)",
-                "INSERT INTO body VALUES (NEW.a, NEW.b, NEW.c)",
-                "INSERT INTO tile VALUES (NEW.a, NEW.b, NEW.c)",
-                "INSERT INTO checkpoint VALUES (NEW.a, NEW.b)",
-                "UPDATE checkpoint SET size = NEW.a, note = NEW.b WHERE size = NEW.c",
-            )
-        )
+        for kind, statement in {
+            _ENTRY: "INSERT INTO entry VALUES (NEW.a, NEW.b)",
+            _BODY: "INSERT INTO body VALUES (NEW.a, NEW.b, NEW.c)",
+            _TILE: "INSERT INTO tile VALUES (NEW.a, NEW.b, NEW.c)",
+            _CHECKPOINT: "INSERT INTO checkpoint VALUES (NEW.a, NEW.b)",
+            _NEWER_CHECKPOINT: "UPDATE checkpoint SET size = NEW.a, note = NEW.b WHERE size = NEW.c",
+        }.items()
     ),
 )
 
@@ -81,7 +81,6 @@ class LogStore:
         self.database = database
         self._cursor = database.cursor()
         self._start: int | None = None
-        self._writes = False
 
     @classmethod
     def for_writing(cls, files: JournalFiles) -> Self:
@@ -92,7 +91,8 @@ class LogStore:
     def to_write(cls, path: Path) -> Self:
         """Open or make the file at a path."""
         database = open_database(path, PAGE_SIZE)
-        database.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
+        for statement in (f"PRAGMA wal_autocheckpoint={WAL_PAGES}", "PRAGMA temp_store=MEMORY", *GROUP):
+            database.execute(statement)
         return cls(database)
 
     @classmethod
@@ -253,11 +253,6 @@ class LogStore:
         return split_tile(self.tile_row(level, n))
 
     def _write(self, rows: Sequence[Row]) -> None:
-        if not self._writes:
-            self.database.execute("PRAGMA temp_store=MEMORY")
-            for statement in GROUP:
-                self.database.execute(statement)
-            self._writes = True
         for at in range(0, len(rows), TOGETHER):
             some = rows[at : at + TOGETHER]
             self._cursor.execute(_insertion(len(some)), [value for row in some for value in row])
@@ -267,10 +262,11 @@ class LogStore:
 
 
 def _rows(group: Group) -> list[Row]:
-    rows: list[Row] = [(0, seq, leaf, None) for seq, leaf in group.leaves]
-    rows += [(1, *body) for body in group.bodies]
-    rows += [(2, *tile) for tile in group.tiles]
-    rows.append((3 if group.dropped is None else 4, group.size, group.note, group.dropped))
+    rows: list[Row] = [(_ENTRY, seq, leaf, None) for seq, leaf in group.leaves]
+    rows += [(_BODY, *body) for body in group.bodies]
+    rows += [(_TILE, *tile) for tile in group.tiles]
+    kind = _CHECKPOINT if group.dropped is None else _NEWER_CHECKPOINT
+    rows.append((kind, group.size, group.note, group.dropped))
     return rows
 
 

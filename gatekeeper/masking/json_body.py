@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from gatekeeper.masking.document import Document, Replacement
-from gatekeeper.masking.json_leaves import TELLING_DIGITS, json_hits, leaves_of
+from gatekeeper.masking.json_leaves import json_hits, leaves_of, whole_number
 from gatekeeper.masking.json_source import JsonLeaf, digits_of, json_leaves, key_words, leaf_of
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.strand import Hit, Strand, could_hit, find, hits
+from gatekeeper.masking.strand import Hit, Strand, could_hit, hits
 
 _ESCAPE: Final = re.compile(r"\\.")
 _MEANINGS: Final = {"\\n": "\n", "\\t": "\t", "\\r": "\r", "\\b": "\b", "\\f": "\f", '\\"': '"', "\\/": "/"}
@@ -60,9 +60,8 @@ def number_hits(scanner: Scanner, text: str, leaves: Iterable[JsonLeaf], work: W
     for leaf in leaves:
         if leaf.kind != "number" or not (digits := digits_of(text[leaf.start : leaf.end])):
             continue
-        found = find(scanner, digits, work, key_words(leaf.path))
-        if found and (len(digits) >= TELLING_DIGITS or not find(scanner, digits, work)):
-            yield Hit(found[0].entity, digits, ((leaf.start, leaf.end),), json.dumps)
+        for found in whole_number(scanner, digits, key_words(leaf.path), work):
+            yield Hit(found.entity, digits, ((leaf.start, leaf.end),), json.dumps)
 
 
 def token_lists(text: str) -> Iterator[Replacement]:

@@ -188,14 +188,14 @@ def _found(
 ) -> Sequence[Found]:
     left, text, _ = leaves.pieces[3 * field : 3 * field + 3]
     if leaves.numbers[field] in leaves.digits:
-        return _whole_number(scanner, text, left, work)
+        return whole_number(scanner, text, left, work)
     if text.lstrip()[:1] in JSON_STARTS:
         return find(scanner, text, work, left)
     view = fold(text)
     return [found_in(text, view, span, base) for span in spans]
 
 
-def _whole_number(scanner: Scanner, digits: str, left: str, work: Work) -> list[Found]:
+def whole_number(scanner: Scanner, digits: str, left: str, work: Work) -> list[Found]:
     """Find a value that a whole number is: by its digits, or by its key."""
     found = find(scanner, digits, work, left)
     telling = bool(found) and (len(digits) >= TELLING_DIGITS or not find(scanner, digits, work))
