@@ -7,7 +7,7 @@ from h2 import errors
 from h2 import events as h2_events
 from mitmproxy.proxy import commands, context, events, layer
 from mitmproxy.proxy.layers.http import _http2
-from mitmproxy.proxy.layers.http._events import HttpEvent, ResponseProtocolError
+from mitmproxy.proxy.layers.http._events import HttpEvent, RequestHeaders, ResponseProtocolError
 
 from gatekeeper.egress.frames import Flood, FrameMeter
 from gatekeeper.exchange import Reason
@@ -123,6 +123,9 @@ class StrictHttp2Client(_http2.Http2Client):
 
     @override
     def _handle_event(self, event: events.Event) -> Events:
+        if isinstance(event, RequestHeaders):
+            # RFC 9110 §10.1.4: each hop says for itself that it takes trailers. Servers of gRPC refuse who does not.
+            event.request.headers["te"] = "trailers"
         if isinstance(event, events.DataReceived):
             try:
                 self.meter.feed(event.data, time.monotonic())
