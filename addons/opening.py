@@ -5,8 +5,8 @@ import tomli_w
 from gatekeeper import VERSION
 from gatekeeper.approvals.keygen import read_signers
 from gatekeeper.config import Config, ConfigError, hide_secrets
-from gatekeeper.journal.journal import Limits
 from gatekeeper.journal.opening import Opening
+from gatekeeper.journal.writer import Limits
 
 
 def opening_of(config: Config) -> Opening:
@@ -16,7 +16,7 @@ def opening_of(config: Config) -> Opening:
 
 def limits_of(config: Config) -> Limits:
     """Give when a segment of the journal ends."""
-    return Limits(bytes=config.journal.segment_size, monthly=config.journal.segment_monthly)
+    return Limits(bytes=int(config.journal.segment_size), monthly=config.journal.segment_monthly)
 
 
 def config_text(config: Config) -> str:

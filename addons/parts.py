@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from addons.opening import limits_of, opening_of
@@ -13,6 +14,7 @@ from gatekeeper.exchange import Clock, DigestKey, Exchange, Instant, now
 from gatekeeper.identity import Locks, SessionWindows, Verifier
 from gatekeeper.journal import Journal, JournalDown, RefusalLog, read_admin
 from gatekeeper.journal.disk import DiskWatch
+from gatekeeper.journal.process import open_process
 from gatekeeper.masking import Masker
 from gatekeeper.policy import Policy
 
@@ -41,14 +43,29 @@ class Parts:
         await self.journal.close()
 
 
-async def open_parts(config: Config, clock: Clock = now) -> Parts:
+type Opener = Callable[[Config, Clock], Awaitable[Journal]]
+"""Opens the journal; raises ConfigError or JournalDown, each one line."""
+
+
+async def in_thread(config: Config, clock: Clock) -> Journal:
+    """Open the journal with its writer in a thread of this process."""
+    files = config.journal
+    return Journal.open(files.folder, config.keys, files.origin, opening_of(config), clock, limits_of(config))
+
+
+async def in_process(config: Config, _: Clock) -> Journal:
+    """Open the journal with its writer in a process of its own, by the machine's clock."""
+    files = config.journal
+    return await open_process(files.folder, config.keys, files.origin, opening_of(config), limits_of(config))
+
+
+async def open_parts(config: Config, clock: Clock = now, open_journal: Opener = in_thread) -> Parts:
     """Open what the configuration names; raises ConfigError or JournalDown, each one line."""
     # What can be wrong in a configuration is looked at before the journal begins a run.
     verifier = open_verifier(config, clock)
     policy = Policy(config.rules, config.egress.ports)
     check_detectors(config)
-    opening = opening_of(config)
-    journal = Journal.open(config.journal.folder, config.keys, config.journal.origin, opening, clock, limits_of(config))
+    journal = await open_journal(config, clock)
     try:
         return Parts(
             config=config,

@@ -16,9 +16,10 @@ NOISY: Final = 0.15
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the processor time that a process has used, all its threads together."""
+    """Give the processor time that a process has used, all its threads together, and those it has started."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    started = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return (int(fields[11]) + int(fields[12])) / TICKS + sum(cpu_seconds(int(child)) for child in started)
 
 
 def resident_mb(pid: int) -> float:

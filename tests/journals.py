@@ -1,7 +1,7 @@
 """Journals for tests: drafts of every kind, and a way to write a small log without a gateway."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from gatekeeper.exchange import Clock, ExchangeId, Receipt, SessionId, now
@@ -20,6 +20,29 @@ from gatekeeper.journal import (
     TimingData,
     VerdictData,
 )
+from gatekeeper.journal.process import open_process
+
+type Opener = Callable[[Path], Awaitable[Journal]]
+
+
+async def in_thread(folder: Path) -> Journal:
+    return Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+
+
+async def in_process(folder: Path) -> Journal:
+    return await open_process(folder / "journal", folder / "keys", ORIGIN, OPENING)
+
+
+def recorders_of(pid: int) -> list[int]:
+    """Give the processes that record for a gateway: one, while it runs."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if b"journal.recorder" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def recorder_of(pid: int) -> int:
+    (recorder,) = recorders_of(pid)
+    return recorder
+
 
 ORIGIN = "test.example/journal"
 SESSION = SessionId("5e" * 16)

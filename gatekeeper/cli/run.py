@@ -78,10 +78,10 @@ def _text(value: "str | int | bool | dict[str, str]") -> str:
 
 
 async def _serve(config: "Config") -> None:
-    from addons.parts import open_parts
+    from addons.parts import in_process, open_parts
     from gatekeeper.gateway.server import Gateway
 
-    parts = await open_parts(config)
+    parts = await open_parts(config, open_journal=in_process)
     try:
         gateway = Gateway(parts, load_settings)
     except BaseException:

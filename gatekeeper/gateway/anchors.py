@@ -73,5 +73,5 @@ def connect(journal: Journal, anchoring: Anchoring) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(anchoring.offer, note)
 
-    journal.on_anchor = offer
+    journal.on_anchor(offer)
     anchoring.offer(journal.anchored)

@@ -184,7 +184,7 @@ class Gateway:
         try:
             await self.parts.close()
         finally:
-            await asyncio.sleep(0)  # what was anchored last comes from the writer's thread
+            await asyncio.sleep(0)  # what was anchored last may come from the writer's thread
             await self.anchoring.close(LAST_DELIVERY)
 
     async def _until(self, reached: Callable[[], bool], seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The journal: a transparency log in SQLite, written by one thread, verified by anyone."""
+"""The journal: a transparency log in SQLite, written by one writer, verified by anyone."""
 
 from gatekeeper.journal.admin import read_admin
 from gatekeeper.journal.draft import Content, Draft, JournalDown, Recorder
@@ -40,12 +40,13 @@ from gatekeeper.journal.entries import (
     VerdictData,
     WithdrawData,
 )
-from gatekeeper.journal.journal import NEW_KEY, Journal, Limits
+from gatekeeper.journal.journal import NEW_KEY, Journal
 from gatekeeper.journal.leaf import Entry
 from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.reader import Reader, Recorded
 from gatekeeper.journal.refusals import RefusalLog, RefusedCall
 from gatekeeper.journal.verify import Report, verify_journal
+from gatekeeper.journal.writer import Limits
 
 __all__ = [
     "NEW_KEY",

@@ -65,15 +65,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+class FolderTaken(JournalDown):
+    """Another writer holds the folder."""
+
+
 def lock_folder(folder: Path) -> int:
-    """Lock a folder's descriptor for one writer, and give it; raises JournalDown where another holds it."""
+    """Lock a folder's descriptor for one writer, and give it; raises FolderTaken where another holds it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
         msg = f"{folder}: another gateway writes this journal; stop it, or give this one a folder of its own"
-        raise JournalDown(msg) from error
+        raise FolderTaken(msg) from error
     return descriptor
 
 

@@ -5,7 +5,7 @@ import contextlib
 import re
 import threading
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -41,12 +41,28 @@ _WITH_DICTS: Final = {
 """By type, the fields whose keys come from outside."""
 
 
+class Answer[T](Protocol):
+    """Who waits for something: a future, or its number in a message to another process."""
+
+    def done(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
+    def set_result(self, result: T, /) -> None:
+        """Say what has become of it."""
+        ...
+
+    def set_exception(self, exception: Exception, /) -> None:
+        """Say why nothing has."""
+        ...
+
+
 class Waiting(msgspec.Struct, frozen=True, gc=False):
     """A draft in the queue, its data encoded, and who waits for it."""
 
     draft: Draft
     raw: bytes
-    future: asyncio.Future[Receipt] | None
+    future: Answer[Receipt] | None
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -59,7 +75,7 @@ class Checked(msgspec.Struct, frozen=True):
 def check_draft(draft: Draft) -> Checked:
     """Encode a draft's data; raises ValueError for a draft that has no form in the journal.
 
-    What passes here must be writable: a fault in the writer's thread ends the journal for everybody.
+    What passes here must be writable: a fault in the writer ends the journal for everybody.
     """
     raw = canonical_json(draft.data)
     media = canonical_json(draft.content.media) if draft.content is not None else b""
@@ -108,7 +124,7 @@ def _check_content(draft: Draft) -> int:
 
 
 class Intake:
-    """The queue between the event loop and the writer's thread.
+    """The queue between the event loop and the writer.
 
     The writer is woken when the loop has nothing else to do, or has been busy for 2 ms: until then each turn may bring
     more drafts for the same group, and a thread that wakes earlier takes the interpreter's lock from the loop.
@@ -120,6 +136,7 @@ class Intake:
         self._lock = threading.Lock()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._queue: list[Waiting] = []
+        self._asked: list[Answer[str]] = []
         self._bytes = 0
         self._exchanges = Exchanges()
         # Of the event loop alone: since when a group is gathered, and when its last turn began.
@@ -162,6 +179,20 @@ class Intake:
             self.closed = True
         self.poke()
 
+    def ask(self, future: asyncio.Future[str]) -> None:
+        """Have the newest checkpoint anchored; raises JournalDown where the journal is down or closed."""
+        with self._lock:
+            if self.failed is not None or self.closed:
+                raise JournalDown(self.failed or "the journal is closed")
+            self._asked.append(future)
+        self.poke()
+
+    def asked(self) -> list[Answer[str]]:
+        """Give who asks for an anchor now."""
+        with self._lock:
+            asked, self._asked = self._asked, []
+        return asked
+
     def fail(self, why: str) -> list[Waiting]:
         """Take nothing any more; gives what was waiting."""
         with self._lock:
@@ -179,6 +210,10 @@ class Intake:
         if not self.closed:
             with contextlib.suppress(Empty):
                 self._bell.get(timeout=patience)
+        return self.collect()
+
+    def collect(self) -> list[Waiting]:
+        """Give all that is queued."""
         with self._lock:
             waiting, self._queue, self._bytes = self._queue, [], 0
         return waiting

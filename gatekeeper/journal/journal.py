@@ -1,14 +1,13 @@
-"""The one writer: a thread that owns the database and commits groups of drafts durably."""
+"""The journal as the gateway holds it: what is handed in on the event loop, and what its writer has said.
+
+The writer is elsewhere: in a thread (`Journal.open`), or in a process of its own (`process.open_process`).
+"""
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
-import os
-import sqlite3
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -17,94 +16,68 @@ import msgspec
 from gatekeeper.exchange import Clock, DigestKey, Instant, Receipt, SessionId, now
 from gatekeeper.journal.disk import wal_bytes
 from gatekeeper.journal.draft import Draft, JournalDown
-from gatekeeper.journal.edge import Edge, write_edge
-from gatekeeper.journal.entries import ConfigData, EraseData, SealData
-from gatekeeper.journal.files import append_file, replace_file
-from gatekeeper.journal.group import Grown
-from gatekeeper.journal.index import forget
-from gatekeeper.journal.intake import Intake, Waiting
-from gatekeeper.journal.keys import create_signing_key, load_signing_key
-from gatekeeper.journal.left_open import LeftOpen
-from gatekeeper.journal.note import verification_key
+from gatekeeper.journal.entries import EraseData, SealData
+from gatekeeper.journal.files import JournalFiles
+from gatekeeper.journal.intake import Answer, Intake
 from gatekeeper.journal.opening import Opening
-from gatekeeper.journal.sealing import Following, OpenState, Seam, begin_segment, put_key_in_force, segment_drafts
 from gatekeeper.journal.segments import Segments
 from gatekeeper.journal.standing import Standing, read_standing
-from gatekeeper.journal.start import Opened, open_files
 from gatekeeper.journal.tally import Tally
+from gatekeeper.journal.writer import Limits, Writer, open_log
 
 logger = logging.getLogger(__name__)
-
-HEAD_QUIET: Final = 0.02
-"""Seconds without drafts after which the newest note is written to `head`."""
-
-HEAD_LAG: Final = 0.2
-"""Seconds that `head` may be behind while drafts keep coming: its rename costs more than a commit (decision 0012)."""
-
-ANCHOR_EVERY: Final = 60.0
-"""Seconds for which the newest checkpoint may stand without being anchored."""
-
-ANCHOR_QUIET: Final = 5.0
-"""Seconds without entries after which it is anchored: sessions end so, and nobody says when."""
-
-SEGMENT_BYTES: Final = 1 << 30
-"""Bytes of a segment's file from which on it is sealed."""
-
-KEEP_EVERY: Final = 20_000
-"""Entries after which it is kept where a run would go on; a start after a crash looks at what came since, 8 µs each."""
 
 NEW_KEY: Final = "new"
 """What a draft of `seal` says in the place of the next key, where the writer is to make one."""
 
-SEAL_AGAIN: Final = 1.0
-"""Seconds after which a segment that a reader has kept from being sealed is tried again."""
 
-WAL_MOST: Final = 1 << 20
-"""Bytes of the WAL from which on it waits, shortly, for readers: they could keep it from being begun anew in turns."""
+class Told:
+    """What the writer has said so far. `on_anchor` gets each note that is anchored, where the writer says so."""
 
-SIZE_EVERY: Final = 0.1
-"""Seconds between two looks at how large the segment's file and its WAL are."""
+    def __init__(self, vkey: str, anchored: str) -> None:
+        self.vkey = vkey
+        self.note = anchored
+        self.on_anchor: Callable[[str], None] | None = None
+        self.tally = Tally()
 
-LOOK_EVERY: Final = 0.02
-"""Seconds between two looks at what is done beside the writer."""
+    def committed(self, seconds: float) -> None:
+        """Take note of how long a commit took."""
+        self.tally.committed(seconds)
+
+    def anchored(self, note: str) -> None:
+        """Take note of the newest checkpoint that was anchored."""
+        self.note = note
+        if self.on_anchor is not None:
+            self.on_anchor(note)
+
+    def rotated(self, vkey: str) -> None:
+        """Take note of the key that signs from here on."""
+        self.vkey = vkey
+
+    def failed(self, why: str) -> None:
+        """Say that nothing is written any more."""
+        logger.error("%s; nothing passes until then", why)
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When a segment is sealed: at a size, and where a month (UTC) of entry times is over."""
+class FromThread(Told):
+    """What a writer in a thread of this process says."""
 
-    bytes: int = SEGMENT_BYTES
-    monthly: bool = True
+    def settle(self, answers: Sequence[Answer[Any] | None], call: Callable[[], object]) -> None:
+        """Wake the event loop once for the whole group."""
+        loop = next((answer.get_loop() for answer in answers if isinstance(answer, asyncio.Future)), None)
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(call)
 
 
 class Journal:
-    """Implements `Recorder`. Made by `open`; everything but what is called on it happens in its thread."""
+    """Implements `Recorder`. `ended` returns once the writer has let the folder go."""
 
-    def __init__(self, opened: Opened, clock: Clock, limits: Limits) -> None:
-        self._files, self._secrets, self._lock = opened.files, opened.secrets, opened.lock
-        self._store, self._keys, self._growth = opened.store, opened.keys, opened.growth
-        self._opening, self._clock, self._limits = opened.opening, clock, limits
-        self.vkey = opened.vkey
-        self.digest_key: DigestKey = opened.keys.digest_key
-        self._intake = Intake()
-        self._note = opened.note
-        self._head, self._head_at = opened.note, time.monotonic()
-        self._anchored = opened.note
-        self._anchored_at = time.monotonic()
-        self._month_ends = _month_end(opened.store.time_of(opened.store.start()))
-        self._size_at = 0.0
-        self._left = LeftOpen({})
-        self._all_destroyed = True
-        self._kept_at = opened.growth.frontier.size
-        self._following: Following | None = None
-        self._rotating = False
-        self._seal_at = 0.0
-        self._sealed: list[asyncio.Future[Receipt]] = []
-        self._asked: list[asyncio.Future[str]] = []
-        self._written_at = time.monotonic()
-        self.on_anchor: Callable[[str], None] | None = None
-        self.tally = Tally()
-        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
-        self._thread.start()
+    def __init__(
+        self, folder: Path, digest_key: DigestKey, intake: Intake, told: Told, ended: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._files = JournalFiles(folder)
+        self._intake, self._told, self._ended = intake, told, ended
+        self.digest_key = digest_key
 
     @classmethod
     def open(
@@ -116,23 +89,51 @@ class Journal:
         clock: Clock = now,
         limits: Limits = Limits(),  # noqa: B008 - it is frozen
     ) -> Self:
-        """Open the journal in `folder`, or begin it; keys stand in the folder `keys`.
+        """Open the journal in `folder`, or begin it; keys stand in the folder `keys`. Its writer is a thread.
 
         Raises JournalDown, one line: what, where, what to do.
         """
-        try:
-            opened = open_files(folder, keys, origin, opening, clock)
-        except (OSError, sqlite3.Error) as error:
-            msg = f"{folder}: the journal can't be opened: {_cause(error)}"
-            raise JournalDown(msg) from error
+        opened = open_log(folder, keys, origin, opening, clock)
         for warning in opened.warnings:
             logger.warning("%s: %s", folder, warning)
-        return cls(opened, clock, limits)
+        intake, told = Intake(), FromThread(opened.vkey, opened.note)
+        writer = Writer(opened, intake, told, clock, limits)
+        thread = threading.Thread(target=writer.run, name="journal", daemon=True)
+        thread.start()
+
+        async def ended() -> None:
+            await asyncio.get_running_loop().run_in_executor(None, thread.join)
+
+        return cls(folder, opened.keys.digest_key, intake, told, ended)
 
     @property
     def failed(self) -> str | None:
         """Why nothing passes any more; None while it records."""
         return self._intake.failed
+
+    @property
+    def vkey(self) -> str:
+        """The key that signs, in C2SP's form; another once it was rotated."""
+        return self._told.vkey
+
+    @property
+    def anchored(self) -> str:
+        """The note that was anchored last."""
+        return self._told.note
+
+    @property
+    def tally(self) -> Tally:
+        """What was handed in since the start."""
+        return self._told.tally
+
+    @property
+    def wal(self) -> int:
+        """The bytes of the write-ahead log: it grows while somebody reads in one long transaction."""
+        return wal_bytes(self._files.log)
+
+    def on_anchor(self, call: Callable[[str], None]) -> None:
+        """Have each note that is anchored from now on handed over; it may be called in another thread."""
+        self._told.on_anchor = call
 
     def submit(self, draft: Draft) -> asyncio.Future[Receipt]:
         """Queue a draft; see `Recorder.submit`."""
@@ -156,24 +157,13 @@ class Journal:
         """
         return self.submit(Draft(data=SealData(vkey=NEW_KEY if rotate else msgspec.UNSET)))
 
-    @property
-    def wal(self) -> int:
-        """The bytes of the write-ahead log: it grows while somebody reads in one long transaction."""
-        return wal_bytes(self._files.log)
-
-    @property
-    def anchored(self) -> str:
-        """The note that was anchored last."""
-        return self._anchored
-
     def anchor(self) -> asyncio.Future[str]:
-        """Anchor the newest checkpoint now; resolves with its note. `on_anchor` gets each in the writer's thread."""
+        """Anchor the newest checkpoint now; resolves with its note."""
         future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        if self.failed is not None or self._intake.closed:
-            future.set_exception(JournalDown(self.failed or "the journal is closed"))
-        else:
-            self._asked.append(future)
-            self._intake.poke()
+        try:
+            self._intake.ask(future)
+        except JournalDown as error:
+            future.set_exception(error)
         return future
 
     def standing_since(self, time: Instant) -> Standing:
@@ -187,290 +177,8 @@ class Journal:
 
         What is still open is marked truncated. Raises JournalDown where that could not be recorded.
         """
-        loop = asyncio.get_running_loop()
         if not self._intake.closed:
-            self._intake.close(loop.create_future())
-        await loop.run_in_executor(None, self._thread.join)
+            self._intake.close(asyncio.get_running_loop().create_future())
+        await self._ended()
         if self.failed is not None:
             raise JournalDown(self.failed)
-
-    def _work(self) -> None:
-        group: list[Waiting] = []
-        try:
-            while not self._intake.drained:
-                group = self._intake.take(self._patience())
-                if group:
-                    self._write(group)
-                if not group or time.monotonic() - self._head_at >= HEAD_LAG:
-                    self._write_head()
-                if self._until_anchor() == 0 or self._asked:
-                    self._anchor()
-                    self._keep_place()
-                elif self._growth.frontier.size - self._kept_at >= KEEP_EVERY:
-                    self._keep_place()
-                self._look_at_sizes()
-                self._look_at_seal()
-            self._end()
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be recorded after it
-            self._fail(error, group)
-        finally:
-            self._release()
-
-    def _end(self) -> None:
-        self._write_head()
-        self._anchor()
-        self._store.empty_wal()
-        self._keep_place()
-        self._keys.empty_wal()
-        _on_loop(self._sealed, lambda: _refuse(self._sealed, JournalDown("the gateway stopped before it was sealed")))
-
-    def _patience(self) -> float | None:
-        """Give the seconds to wait for drafts before there is something else to do; None where there is nothing."""
-        if self._following is not None:
-            return LOOK_EVERY
-        return HEAD_QUIET if self._note != self._head else self._until_anchor()
-
-    def _until_anchor(self) -> float | None:
-        """Give the seconds until the newest checkpoint has to be anchored; None where it is."""
-        if self._note == self._anchored:
-            return None
-        due = min(self._anchored_at + ANCHOR_EVERY, self._written_at + ANCHOR_QUIET)
-        return max(0.0, due - time.monotonic())
-
-    def _write(self, group: Sequence[Waiting]) -> None:
-        """Commit drafts in one group, but for those that ask for more than to be written."""
-        plain: list[Waiting] = []
-        for waiting in group:
-            match waiting.draft.data:
-                case EraseData():
-                    self._commit(plain)
-                    plain = []
-                    self._erase(waiting, waiting.draft.data)
-                case SealData():
-                    self._want_seal(waiting.future, rotate=waiting.draft.data.vkey is not msgspec.UNSET)
-                case _:
-                    plain.append(waiting)
-                    self._remember(waiting.draft)
-        self._commit(plain)
-
-    def _commit(self, group: Sequence[Waiting]) -> None:
-        if not group:
-            return
-        drafts = [waiting.draft for waiting in group]
-        grown = self._record(drafts, [waiting.raw for waiting in group])
-        futures = [waiting.future for waiting in group]
-
-        def resolve() -> None:
-            for future, receipt in zip(futures, grown.receipts, strict=True):
-                if future is not None and not future.done():
-                    future.set_result(receipt)
-
-        _on_loop(futures, resolve)
-
-    def _remember(self, draft: Draft) -> None:
-        """Keep what the next segment's `open` has to state: the configuration and signers that are in force."""
-        if isinstance(draft.data, ConfigData) and draft.content is not None:
-            text = draft.content.data.decode()
-            self._opening = msgspec.structs.replace(self._opening, config_text=text, signers=draft.data.signers)
-
-    def _record(self, drafts: Sequence[Draft], raw: Sequence[bytes] | None = None) -> Grown:
-        self._keys.provide({draft.session for draft in drafts if draft.session is not None and draft.bodied})
-        grown = self._growth.add(drafts, self._clock(), self._keys.key_of, raw)
-        began = time.monotonic()
-        self._store.commit(grown.group)
-        for draft in drafts:
-            self._left.take(draft)
-        self._note, self._written_at = grown.group.note, time.monotonic()
-        self.tally.committed(self._written_at - began)
-        return grown
-
-    def _erase(self, waiting: Waiting, data: EraseData) -> None:
-        """Write the entry, and then destroy the keys (JOURNAL.md, "Body")."""
-        keys = self._keys.keys_of(data.session)
-        failure: Exception | None = None
-        receipt: Receipt | None = None
-        if not keys:
-            failure = LookupError(
-                f"session {data.session!r} has no key: nothing of it is stored, or it is erased already"
-            )
-        else:
-            receipt = self._record([Draft(data=msgspec.structs.replace(data, keys=keys))]).receipts[0]
-            try:
-                self._keys.destroy(keys)
-            except TimeoutError as error:
-                failure, self._all_destroyed = error, False
-        # The index may be in use for long; nothing of the record waits for that.
-        threading.Thread(
-            target=self._forget,
-            args=(data.session, receipt, failure, waiting.future),
-            name="journal-erase",
-            daemon=True,
-        ).start()
-
-    def _forget(
-        self,
-        session: str,
-        receipt: Receipt | None,
-        failure: Exception | None,
-        future: asyncio.Future[Receipt] | None,
-    ) -> None:
-        """Take a session out of the index, and say how its erasing went."""
-        try:
-            forget(self._files.folder, {SessionId(session)})
-        except (sqlite3.Error, OSError) as error:
-            failure = failure or TimeoutError(f"the keys are destroyed, but the index still holds words: {error}")
-
-        def resolve() -> None:
-            if future is not None and not future.done():
-                if failure is not None:
-                    future.set_exception(failure)
-                elif receipt is not None:
-                    future.set_result(receipt)
-
-        _on_loop([future], resolve)
-
-    def _want_seal(self, future: asyncio.Future[Receipt] | None, *, rotate: bool) -> None:
-        self._rotating = self._rotating or rotate
-        if future is not None:
-            self._sealed.append(future)
-        if self._following is None:
-            self._following = Following(self._files.log, self._growth.origin)
-            self._following.start()
-
-    def _look_at_seal(self) -> None:
-        """Seal once the pass over the segment is near its end; begin one where its month is over."""
-        if self._intake.closed:
-            return
-        if self._following is not None:
-            state = self._following.result()
-            if state is not None and time.monotonic() >= self._seal_at:
-                # The file gets another name soon, so all of it must be in it. Whoever reads in one long transaction
-                # keeps it from that; calls go on until they end.
-                if not self._store.empty_wal(LOOK_EVERY):
-                    self._seal_at = time.monotonic() + SEAL_AGAIN
-                    return
-                self._following = None
-                state.follow(self._store, self._growth.frontier.size)
-                self._seal(state)
-            return
-        if self._limits.monthly and self._growth.last >= self._month_ends:
-            self._want_seal(None, rotate=False)
-
-    def _look_at_sizes(self) -> None:
-        """Begin to seal a segment that is full, and take a large WAL in, unless that was looked at just before."""
-        at = time.monotonic()
-        if at < self._size_at:
-            return
-        self._size_at = at + SIZE_EVERY
-        full = self._files.log.stat().st_size >= self._limits.bytes
-        if full and self._following is None and not self._intake.closed:
-            self._want_seal(None, rotate=False)
-        if self.wal > WAL_MOST and not self._store.empty_wal(LOOK_EVERY):
-            self._size_at = at + SEAL_AGAIN  # somebody reads in one long transaction
-
-    def _seal(self, state: OpenState) -> None:
-        signing = load_signing_key(self._secrets.signing)
-        if self._rotating:
-            self._secrets.next.unlink(missing_ok=True)
-            signing = create_signing_key(self._secrets.next)
-        vkey = verification_key(self._growth.origin, signing).text()
-        receipt = self._record([Draft(data=SealData(vkey=vkey if self._rotating else msgspec.UNSET))]).receipts[0]
-        self._write_head()
-        self._anchor()
-        state.follow(self._store, self._growth.frontier.size)
-        carried = state.carried()
-        drafts = segment_drafts(self._opening, self._growth, vkey, carried, state.still_locked())
-        seam = Seam(
-            files=self._files, sealed=self._store, growth=self._growth, keys=self._keys, carried=carried,
-            clock=self._clock,
-        )  # fmt: skip
-        following = begin_segment(seam, signing, drafts)
-        self._store, self._note, self.vkey = following.store, following.note, following.vkey
-        if self._rotating:
-            put_key_in_force(self._files, self._secrets, vkey)
-        self._rotating = False
-        self._month_ends = _month_end(self._growth.last)
-        self._write_head()
-        self._anchor()
-        self._keep_place()
-        sealed, self._sealed = self._sealed, []
-
-        def resolve() -> None:
-            for future in sealed:
-                if not future.done():
-                    future.set_result(receipt)
-
-        _on_loop(sealed, resolve)
-
-    def _write_head(self) -> None:
-        self._head_at = time.monotonic()
-        if self._note != self._head:
-            replace_file(self._files.head, self._note.encode())
-            self._head = self._note
-
-    def _anchor(self) -> None:
-        """Append the newest checkpoint to the anchors; it is kept from then on."""
-        self._anchored_at = time.monotonic()
-        asked, self._asked = self._asked, []
-        note = self._note
-        if note != self._anchored:
-            append_file(self._files.anchors, f"{note}\n".encode())
-            self._growth.keep_newest()
-            self._anchored = note
-            if self.on_anchor is not None:
-                self.on_anchor(note)
-
-        def resolve() -> None:
-            for future in asked:
-                if not future.done():
-                    future.set_result(note)
-
-        _on_loop(asked, resolve)
-
-    def _keep_place(self) -> None:
-        """Say where a run would go on after a crash, so that it need not look through all of this one."""
-        size = self._growth.frontier.size
-        if size != self._kept_at:
-            if self._all_destroyed:
-                self._keys.erased_upto = size
-            write_edge(self._files.edge, Edge(self._growth.frontier, self._left), self._growth.key)
-            self._kept_at = size
-
-    def _fail(self, error: Exception, group: Sequence[Waiting]) -> None:
-        why = f"{self._files.folder}: the journal can't be written: {_cause(error)}; mend that and start again"
-        logger.error("%s; nothing passes until then", why)
-        waiting = [*group, *self._intake.fail(why)]
-        futures = [*(one.future for one in waiting), *self._sealed, *self._asked]
-        _on_loop(futures, lambda: _refuse(futures, JournalDown(why)))
-
-    def _release(self) -> None:
-        with contextlib.ExitStack() as stack:
-            stack.callback(os.close, self._lock)
-            stack.callback(self._store.close)
-            stack.callback(self._keys.close)
-
-
-def _month_end(time: Instant) -> Instant:
-    """Give the instant at which the month (UTC) of another is over."""
-    moment = dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC)
-    following = dt.datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=dt.UTC)
-    return Instant(int(following.timestamp()) * 1_000_000)
-
-
-def _refuse(futures: Sequence[asyncio.Future[Any] | None], error: Exception) -> None:
-    for future in futures:
-        if future is not None and not future.done():
-            future.set_exception(error)
-
-
-def _on_loop(futures: Sequence[asyncio.Future[Any] | None], call: Callable[[], object]) -> None:
-    """Wake the event loop once for the whole group."""
-    loop = next((future.get_loop() for future in futures if future is not None), None)
-    if loop is not None and not loop.is_closed():
-        loop.call_soon_threadsafe(call)
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) if isinstance(error, (sqlite3.Error, JournalDown)) else type(error).__name__

@@ -56,7 +56,7 @@ class Tally:
                 pass
 
     def committed(self, seconds: float) -> None:
-        """Count one commit; by the writer's thread alone."""
+        """Count one commit; as the writer says it."""
         self.commits[bisect_left(BUCKETS, seconds)] += 1
         self.commit_seconds += seconds
 

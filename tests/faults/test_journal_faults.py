@@ -10,28 +10,38 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from journals import OPENING, ORIGIN, refused, request, response, typical, write_journal
+from journals import (
+    OPENING,
+    ORIGIN,
+    Opener,
+    in_process,
+    in_thread,
+    recorder_of,
+    refused,
+    request,
+    response,
+    typical,
+    write_journal,
+)
 
 from gatekeeper.exchange import Receipt
 from gatekeeper.journal import Journal, JournalDown, Reader, verify_journal
-
-KILLS = 50
 
 # Writes exchanges for ever, and says of each entry that it is durable only once the journal has said so.
 WRITER = """
     import asyncio, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[2])
-    from journals import ORIGIN, OPENING, SESSION, request, response
-    from gatekeeper.journal import Journal
+    import journals
+    from journals import SESSION, request, response
 
     async def main():
-        folder = Path(sys.argv[1])
-        journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+        journal = await getattr(journals, sys.argv[4])(Path(sys.argv[1]))
         base = int(sys.argv[3]) * 1_000_000
         async def one(number):
             for draft in (request(base + number), response(base + number)):
@@ -48,35 +58,61 @@ WRITER = """
 """
 
 
-def run_writer(folder: Path, number: int) -> subprocess.Popen[str]:
+def run_writer(folder: Path, number: int, opener: Opener) -> subprocess.Popen[str]:
     tests = str(Path(__file__).parent.parent)
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), tests, str(number)],
+        [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), tests, str(number), opener.__name__],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a gateway whose recorder was killed says so
         text=True,
     )
 
 
-def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
-    survives_kills(tmp_path, KILLS)
+def kill_all(process: subprocess.Popen[str]) -> None:
+    process.kill()
+
+
+def kill_the_gateway_beside_its_recorder(process: subprocess.Popen[str]) -> None:
+    recorder = recorder_of(process.pid)
+    process.kill()
+    while Path(f"/proc/{recorder}").exists():
+        time.sleep(0.001)
+
+
+def kill_the_recorder(process: subprocess.Popen[str]) -> None:
+    os.kill(recorder_of(process.pid), signal.SIGKILL)
+
+
+type Kill = Callable[[subprocess.Popen[str]], None]
+WAYS: list[tuple[Opener, Kill, int]] = [
+    (in_thread, kill_all, 15),
+    (in_process, kill_the_recorder, 50),
+    (in_process, kill_the_gateway_beside_its_recorder, 15),
+]
+
+
+@pytest.mark.parametrize(("opener", "kill", "kills"), WAYS)
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, opener: Opener, kill: Kill, kills: int) -> None:
+    survives_kills(tmp_path, kills, opener, kill)
 
 
 @pytest.mark.nightly
-def test_a_thousand_times(tmp_path: Path) -> None:
-    survives_kills(tmp_path, 1000)
+@pytest.mark.parametrize(("opener", "kill", "kills"), WAYS)
+def test_a_thousand_times(tmp_path: Path, opener: Opener, kill: Kill, kills: int) -> None:  # noqa: ARG001
+    survives_kills(tmp_path, 1000, opener, kill)
 
 
-def survives_kills(folder: Path, kills: int) -> None:
+def survives_kills(folder: Path, kills: int, opener: Opener, kill: Kill) -> None:
     """Kill writers that seal, change keys and erase, each at some point; the log of all of them is whole."""
     chance = random.Random(kills)  # noqa: S311 - a seed that repeats
     acknowledged: dict[int, str] = {}
     for number in range(kills):
-        process = run_writer(folder, number)
+        process = run_writer(folder, number, opener)
         assert process.stdout is not None
         for _ in range(chance.randrange(1, 150)):
             seq, leaf = process.stdout.readline().split()
             acknowledged[int(seq)] = leaf
-        os.kill(process.pid, signal.SIGKILL)
+        kill(process)
         for line in process.stdout:
             if line.endswith("\n") and len(line.split()) == 2:
                 seq, leaf = line.split()
@@ -230,9 +266,9 @@ def head_in_the_way(folder: Path) -> None:
     (folder / "journal" / "head").mkdir()
 
 
-async def failing(folder: Path, spoil: Callable[[Path], None]) -> str:
+async def failing(folder: Path, spoil: Callable[[Path], None], opener: Opener) -> str:
     """Let a running journal meet a fault; gives what it says. Nothing passes from then on."""
-    journal = Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+    journal = await opener(folder)
     await journal.submit(refused())
     spoil(folder)
     pending = [journal.submit(draft) for draft in (request(1), request(2), response(1))]
@@ -261,26 +297,29 @@ def no_table(folder: Path) -> None:
         database.execute("DROP TABLE body")
 
 
+@pytest.mark.parametrize("opener", [in_thread, in_process])
 @pytest.mark.parametrize("spoil", [head_in_the_way, no_keys, no_table])
 def test_whatever_can_not_be_written_ends_the_journal_for_all_who_wait(
-    tmp_path: Path, spoil: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, spoil: Callable[[Path], None], opener: Opener, caplog: pytest.LogCaptureFixture
 ) -> None:
-    said = asyncio.run(failing(tmp_path, spoil))
+    said = asyncio.run(failing(tmp_path, spoil, opener))
     assert "can't be written" in said
     assert "\n" not in said
     assert said in caplog.text
 
 
-def test_after_a_failure_the_folder_is_free_again(tmp_path: Path) -> None:
-    asyncio.run(failing(tmp_path, head_in_the_way))
+@pytest.mark.parametrize("opener", [in_thread, in_process])
+def test_after_a_failure_the_folder_is_free_again(tmp_path: Path, opener: Opener) -> None:
+    asyncio.run(failing(tmp_path, head_in_the_way, opener))
     (tmp_path / "journal" / "head").rmdir()
     write_journal(tmp_path, [refused()])
     assert verify_journal(tmp_path / "journal").ok
 
 
-def test_an_anchor_that_cannot_be_written_is_a_failure_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("opener", [in_thread, in_process])
+def test_an_anchor_that_cannot_be_written_is_a_failure_too(tmp_path: Path, opener: Opener) -> None:
     async def close() -> None:
-        journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
+        journal = await opener(tmp_path)
         (tmp_path / "journal" / "anchors.log").unlink()
         (tmp_path / "journal" / "anchors.log").mkdir()
         with pytest.raises(JournalDown, match="can't be written: Is a directory"):

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from authority import Endpoint, TimestampAuthority, serving
 from e2e.stage import Installation, config, wait_for
 from harness import Authority, Upstream, read_answer
+from journals import recorder_of
 
 from gatekeeper.journal import ReadData, RefusedData
 from gatekeeper.journal.anchors import split_anchors
@@ -142,7 +144,7 @@ def test_where_the_writer_fails_nothing_passes_and_that_is_said_everywhere(
     running = start()
     assert running.process is not None
     # Writes beyond 64 KiB of a file fail from now on (EFBIG): the journal's WAL comes there, the log does not.
-    subprocess.run(["prlimit", f"--pid={running.process.pid}", f"--fsize={1 << 16}"], check=True)
+    subprocess.run(["prlimit", f"--pid={recorder_of(running.process.pid)}", f"--fsize={1 << 16}"], check=True)
     answers = [call(running, upstream)]
     while answers[-1].startswith(b"HTTP/1.1 200"):
         answers.append(call(running, upstream))
@@ -157,6 +159,24 @@ def test_where_the_writer_fails_nothing_passes_and_that_is_said_everywhere(
     found = health(running, expected=1)
     assert found["status"] == "failing"
     assert "the journal can't be written" in str(found["journal"])
+    assert "nothing passes until then" in running.log
+
+
+def test_where_the_recorder_is_killed_nothing_passes_and_that_is_said_everywhere(
+    start: Callable[[str], Installation], upstream: Upstream
+) -> None:
+    running = start()
+    assert running.process is not None
+    assert call(running, upstream).startswith(b"HTTP/1.1 200")
+    upstream.reset()
+    os.kill(recorder_of(running.process.pid), signal.SIGKILL)
+    answer = call(running, upstream)
+    assert answer.startswith(b"HTTP/1.1 503")
+    assert b"journal-down" in answer
+    assert upstream.connections == 0
+    found = health(running, expected=1)
+    assert found["status"] == "failing"
+    assert "recorder has ended" in str(found["journal"])
     assert "nothing passes until then" in running.log
 
 

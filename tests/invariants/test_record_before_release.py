@@ -11,6 +11,7 @@ from harness import RunningGateway, Upstream
 
 from gatekeeper.journal import Reader
 from gatekeeper.journal.intake import Waiting
+from gatekeeper.journal.writer import Writer
 
 QUIET = 0.3
 """Seconds in which something that must not happen would have happened."""
@@ -24,18 +25,18 @@ STREAM = (
 class Gate:
     """Stands before the journal's commit, and lets entries of one kind through only when it is opened."""
 
-    def __init__(self, gateway: RunningGateway, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
         self.reached = threading.Event()
-        commit = gateway.parts.journal._commit
+        commit = Writer._commit
 
-        def gated(batch: list[Waiting]) -> None:
+        def gated(writer: Writer, batch: list[Waiting]) -> None:
             if any(waiting.draft.data.kind == kind for waiting in batch):
                 self.reached.set()
                 assert self.open.wait(20)
-            commit(batch)
+            commit(writer, batch)
 
-        monkeypatch.setattr(gateway.parts.journal, "_commit", gated)
+        monkeypatch.setattr(Writer, "_commit", gated)
 
 
 def _post(port: int) -> bytes:
@@ -64,7 +65,7 @@ def test_a_request_waits_for_its_entry(
 ) -> None:
     gateway = start_gateway()
     upstream.reset()
-    gate, got = Gate(gateway, "request", monkeypatch), bytearray()
+    gate, got = Gate("request", monkeypatch), bytearray()
     call = _in_background(gateway, upstream.port, got)
     assert gate.reached.wait(20)
     time.sleep(QUIET)
@@ -84,7 +85,7 @@ def test_an_answer_waits_for_its_entry(
 ) -> None:
     gateway = start_gateway()
     upstream.reset(*([answer] if answer else []))
-    gate, got = Gate(gateway, "response", monkeypatch), bytearray()
+    gate, got = Gate("response", monkeypatch), bytearray()
     call = _in_background(gateway, upstream.port, got)
     assert gate.reached.wait(20)
     time.sleep(QUIET)

@@ -10,6 +10,7 @@ from journals import OPENING, ORIGIN, SESSION, request, response, write_journal
 
 from gatekeeper.exchange import SessionId
 from gatekeeper.journal import EraseData, Journal, Reader, verify_journal
+from gatekeeper.journal import files as files_module
 from gatekeeper.journal.files import open_for_reading
 
 OTHER = SessionId("0a" * 16)
@@ -87,12 +88,15 @@ def test_a_session_without_a_key_is_said_to_be_none_and_nothing_is_recorded(tmp_
         assert [entry.kind for entry in reader.entries(0, reader.size)] == ["open", "close"]
 
 
-def test_a_reader_that_keeps_the_wal_is_named_and_the_next_start_finishes(tmp_path: Path) -> None:
+def test_a_reader_that_keeps_the_wal_is_named_and_the_next_start_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "BUSY_TIMEOUT", 0.05)
+
     async def erase() -> bytes:
         journal = Journal.open(tmp_path / "journal", tmp_path / "keys", ORIGIN, OPENING)
         await journal.submit(request(1))
         key = key_of(tmp_path, SESSION) or b""
-        journal._keys._database.execute("PRAGMA busy_timeout=50")
         with closing(open_for_reading(tmp_path / "keys" / "keys.db")) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM data_key").fetchall()

@@ -18,8 +18,8 @@ from journals import OPENING, ORIGIN, SESSION, refused, request, response, typic
 
 from gatekeeper.exchange import Instant
 from gatekeeper.journal import Content, Draft, Journal, JournalDown, Opening, Reader, RefusedData, verify_journal
-from gatekeeper.journal import journal as journal_module
 from gatekeeper.journal import keys as keys_module
+from gatekeeper.journal import writer as writer_module
 from gatekeeper.journal.anchors import split_anchors
 from gatekeeper.journal.keys import load_signing_key
 from gatekeeper.journal.leaf import LEAF_LIMIT
@@ -218,7 +218,7 @@ def test_checkpoints_are_kept_one_a_minute(tmp_path: Path) -> None:
 def test_the_newest_checkpoint_is_anchored_after_a_while_also_when_idle_and_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "ANCHOR_EVERY", 0.1)
+    monkeypatch.setattr(writer_module, "ANCHOR_EVERY", 0.1)
     anchors = tmp_path / "journal" / "anchors.log"
 
     async def idle() -> None:

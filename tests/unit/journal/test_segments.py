@@ -29,7 +29,7 @@ from gatekeeper.journal import (
     sealing,
     verify_journal,
 )
-from gatekeeper.journal import journal as module
+from gatekeeper.journal import writer as module
 from gatekeeper.journal.segments import Segments
 
 type Step = Callable[[Journal], object]
