@@ -4,24 +4,27 @@
 
 Both commit groups of the same size durably (WAL, synchronous=FULL). The plain table takes a leaf and a body as
 they are; the journal makes canonical JSON, compresses and encrypts the body, hashes the tree, signs a checkpoint
-and renames the head, once a group. FOLDER: where the disk to be measured is.
+and renames the head, once a group. Its writer is a process, as in `gatekeeper run`, or a thread. FOLDER: where the disk
+to be measured is.
 """
 
 import asyncio
 import contextlib
+import functools
 import os
 import sqlite3
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from machine import fsync_ms
 
-from gatekeeper.exchange import ExchangeId, SessionId, canonical_json
+from gatekeeper.exchange import ExchangeId, Receipt, SessionId, canonical_json
 from gatekeeper.journal import (
     Content,
     Draft,
@@ -34,12 +37,16 @@ from gatekeeper.journal import (
     TimingData,
     VerdictData,
 )
+from gatekeeper.journal.process import open_process
 
 ROUNDS: Final = 9
 GROUPS: Final = ((1, 200), (16, 100), (64, 60))
 """(entries in a group, groups in a round)"""
 
 FLYING: Final = 64
+
+ORIGIN: Final = "benchmark.example/journal"
+OPENING: Final = Opening(version="benchmark", config_text="", signers="")
 
 BODY: Final = (b'{"messages":[{"role":"user","content":"' + os.urandom(400).hex().encode() + b'"}]}' + b" " * 1024)[
     :1024
@@ -79,16 +86,33 @@ def _response() -> ResponseData:
     )
 
 
-def journal_rate(folder: Path, size: int, groups: int) -> float:
-    """Give appends per second where `size` calls wait at a time."""
+type Opener = Callable[[Path], Awaitable[Journal]]
+
+
+async def in_process(folder: Path) -> Journal:
+    """Open a journal whose writer is a process."""
+    return await open_process(folder / "journal", folder / "keys", ORIGIN, OPENING)
+
+
+async def in_thread(folder: Path) -> Journal:
+    """Open a journal whose writer is a thread."""
+    return Journal.open(folder / "journal", folder / "keys", ORIGIN, OPENING)
+
+
+def journal_rate(open_journal: Opener, ahead: int, folder: Path, size: int, groups: int) -> float:
+    """Give appends per second of groups of `size`, of which `ahead` more are handed in while one is awaited."""
 
     async def append() -> float:
-        opening = Opening(version="benchmark", config_text="", signers="")
-        journal = Journal.open(folder / "journal", folder / "keys", "benchmark.example/journal", opening)
+        journal = await open_journal(folder)
         work = [drafts(size, number) if size > 1 else [drafts(2, number // 2)[number % 2]] for number in range(groups)]
         began = time.perf_counter()
+        under_way: deque[asyncio.Future[list[Receipt]]] = deque()
         for group in work:
-            await asyncio.gather(*[journal.submit(draft) for draft in group])
+            under_way.append(asyncio.gather(*[journal.submit(draft) for draft in group]))
+            await asyncio.sleep(0)
+            if len(under_way) > ahead:
+                await under_way.popleft()
+        await asyncio.gather(*under_way)
         taken = time.perf_counter() - began
         await journal.close()
         return size * groups / taken
@@ -96,12 +120,11 @@ def journal_rate(folder: Path, size: int, groups: int) -> float:
     return asyncio.run(append())
 
 
-def waits(folder: Path, flying: int, entries: int) -> list[float]:
+def waits(open_journal: Opener, folder: Path, flying: int, entries: int) -> list[float]:
     """Give the milliseconds that each of `entries` appends was awaited, `flying` of them under way all the time."""
 
     async def append() -> list[float]:
-        opening = Opening(version="benchmark", config_text="", signers="")
-        journal = Journal.open(folder / "journal", folder / "keys", "benchmark.example/journal", opening)
+        journal = await open_journal(folder)
         taken: list[float] = []
         work = [drafts(2 * (entries // flying // 2), number) for number in range(flying)]
 
@@ -145,21 +168,37 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=place) as folder:
         print(f"fsync of 8 kB: {fsync_ms(Path(folder)):.2f} ms; medians of {ROUNDS} interleaved rounds, 1 kB bodies")
     for size, groups in GROUPS:
-        pairs = [
-            (measured(journal_rate, place, size, groups), measured(plain_rate, place, size, groups))
-            for _ in range(ROUNDS)
-        ]
-        ratios = sorted(journal / plain for journal, plain in pairs)
-        journal, plain = (statistics.median(side) for side in zip(*pairs, strict=True))
+        rates = [[measured(rate, place, size, groups) for rate in RATES.values()] for _ in range(ROUNDS)]
+        print(f"{size:3} a group:")
+        for at, name in enumerate(RATES):
+            ratios = sorted(each[at] / each[-1] for each in rates)
+            print(
+                f"    {name}: {statistics.median(each[at] for each in rates):7.0f}/s, "
+                f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+            )
+    print(f"{FLYING} in flight, {ROUNDS} interleaved rounds, an append is awaited (ms):")
+    rounds = [[_waited(opener, place) for opener in OPENERS.values()] for _ in range(ROUNDS)]
+    for at, name in enumerate(OPENERS):
+        middle, late = zip(*[each[at] for each in rounds], strict=True)
         print(
-            f"{size:3} a group: journal {journal:7.0f}/s, plain insert {plain:7.0f}/s, "
-            f"ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+            f"    {name}: median {statistics.median(middle):.1f}, "
+            f"p99 {statistics.median(late):.1f} ({min(late):.1f} to {max(late):.1f})"
         )
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        taken = waits(Path(folder), FLYING, FLYING * 100)
-    middle, late = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-    print(f"{FLYING} in flight: an append is awaited {middle:.1f} ms (median), {late:.1f} ms (p99)")
 
+
+def _waited(open_journal: Opener, place: Path | None) -> tuple[float, float]:
+    """Give median and p99."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        taken = waits(open_journal, Path(folder), FLYING, FLYING * 100)
+    return taken[len(taken) // 2], taken[len(taken) * 99 // 100]
+
+
+OPENERS: Final = {"journal, its writer a process": in_process, "journal, its writer a thread": in_thread}
+RATES: Final = {
+    f"{name}{then}": functools.partial(journal_rate, opener, ahead)
+    for name, opener in OPENERS.items()
+    for then, ahead in (("", 0), (", the next group handed in meanwhile", 1))
+} | {"plain insert": plain_rate}
 
 if __name__ == "__main__":
     main()

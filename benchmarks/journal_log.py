@@ -41,6 +41,7 @@ from gatekeeper.journal import (
     VerdictData,
     verify_journal,
 )
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.edge import Edge, write_edge
 from gatekeeper.journal.left_open import LeftOpen
 from gatekeeper.journal.start import open_files
@@ -120,7 +121,11 @@ def write_log(folder: Path, entries: int) -> None:
     for start in range(0, entries // 2, GROUP // 2):
         drafts = [draft for at in range(start, min(start + GROUP // 2, entries // 2)) for draft in calls.pair(at)]
         opened.keys.provide({draft.session for draft in drafts if draft.session is not None})
-        opened.store.commit(opened.growth.add(drafts, Instant(1_800_000_000_000_000 + start), opened.keys.key_of).group)
+        opened.store.commit(
+            opened.growth.add(
+                [encode_draft(draft) for draft in drafts], Instant(1_800_000_000_000_000 + start), opened.keys.key_of
+            ).group
+        )
         if 2 * start <= entries - SINCE_KEPT:
             edge = Edge(opened.growth.frontier, LeftOpen({}))
             write_edge(folder / "journal" / "edge", edge, opened.growth.key)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from gatekeeper.exchange import ExchangeId, Receipt, SessionId
+from gatekeeper.exchange import ExchangeId, Receipt, SessionId, canonical_json
 from gatekeeper.journal.entries import Data
 
 
@@ -13,7 +13,7 @@ class JournalDown(RuntimeError):
     """The journal can't record any more; nothing may pass. The text says why, in one line."""
 
 
-class Content(msgspec.Struct, frozen=True):
+class Content(msgspec.Struct, frozen=True, array_like=True):
     """Masked bytes to be stored with an entry. `timeline`: [µs since the request, bytes so far] for chunks."""
 
     media: str
@@ -33,6 +33,26 @@ class Draft(msgspec.Struct, frozen=True):
     def bodied(self) -> bool:
         """Whether something is to be stored: of empty content there is no body."""
         return self.content is not None and bool(self.content.data or self.content.timeline)
+
+
+class Encoded(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A draft as the writer takes it: its data as canonical JSON, of the type that `kind` says."""
+
+    kind: str
+    raw: bytes
+    exchange: ExchangeId | None
+    session: SessionId | None
+    content: Content | None
+
+    @property
+    def bodied(self) -> bool:
+        """Whether something is to be stored: of empty content there is no body."""
+        return self.content is not None and bool(self.content.data or self.content.timeline)
+
+
+def encode_draft(draft: Draft) -> Encoded:
+    """Encode a draft's data; raises ValueError for what has no canonical form."""
+    return Encoded(draft.data.kind, canonical_json(draft.data), draft.exchange, draft.session, draft.content)
 
 
 class Recorder(Protocol):

@@ -6,10 +6,9 @@ from typing import Final
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gatekeeper.exchange import Instant, Receipt, Seq, canonical_json
+from gatekeeper.exchange import Instant, Receipt, Seq
 from gatekeeper.journal.bodies import seal_body
-from gatekeeper.journal.draft import Draft
-from gatekeeper.journal.entries import Data
+from gatekeeper.journal.draft import Encoded
 from gatekeeper.journal.keys import KEPT_FOR_EVER, SessionKey
 from gatekeeper.journal.leaf import join_leaf, put_body
 from gatekeeper.journal.merkle import Frontier, Hash, leaf_hash
@@ -56,27 +55,23 @@ class Growth:
 
     def add(
         self,
-        drafts: Sequence[Draft],
+        drafts: Sequence[Encoded],
         now: Instant,
         key_of: Callable[[str], SessionKey],
-        encoded: Sequence[bytes] | None = None,
     ) -> Grown:
-        """Give drafts their numbers, seals and hashes. After a fault the state is spoilt: nothing may follow.
-
-        `encoded`: the drafts' data as canonical JSON, where the caller has made it already.
-        """
+        """Give drafts their numbers, seals and hashes. After a fault the state is spoilt: nothing may follow."""
         self.last = Instant(max(now, self.last))
         group = Group([], [], [], 0, "", None)
         receipts: list[Receipt] = []
         nodes: list[Hash] = []
         seq = self.frontier.size
-        for draft, raw in zip(drafts, encoded or map(canonical_json, map(_data_of, drafts)), strict=True):
-            data = raw
+        for draft in drafts:
+            data = draft.raw
             if draft.content is not None and draft.bodied:
                 body, parts = seal_body(Seq(seq), draft.content, key_of(draft.session or KEPT_FOR_EVER))
-                data = put_body(raw, body)
+                data = put_body(data, body)
                 group.bodies.extend([(seq, number, part) for number, part in enumerate(parts)])
-            leaf = join_leaf(data, draft.exchange, Seq(seq), draft.session, self.last, draft.data.kind)
+            leaf = join_leaf(data, draft.exchange, Seq(seq), draft.session, self.last, draft.kind)
             node = leaf_hash(leaf)
             group.leaves.append((seq, leaf))
             nodes.append(node)
@@ -93,7 +88,3 @@ class Growth:
         self.newest, self._newest_kept = size, minute != self._kept_minute
         self._kept_minute = minute
         return msgspec.structs.replace(group, size=size, note=note, dropped=dropped)
-
-
-def _data_of(draft: Draft) -> Data:
-    return draft.data

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from gatekeeper.exchange import Receipt, canonical_json
-from gatekeeper.journal.draft import Draft, JournalDown
+from gatekeeper.journal.draft import Draft, Encoded, JournalDown, encode_draft
 from gatekeeper.journal.entries import ChunkData, CloseData, ConfigData, Data, MessageData, OpenData
 from gatekeeper.journal.exchanges import Exchanges
 from gatekeeper.journal.files import PLAIN_LIMIT
@@ -58,17 +58,16 @@ class Answer[T](Protocol):
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
-    """A draft in the queue, its data encoded, and who waits for it."""
+    """A draft in the queue, and who waits for it."""
 
-    draft: Draft
-    raw: bytes
+    draft: Encoded
     future: Answer[Receipt] | None
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """A draft that can be written: its data, encoded, and the bytes of its body."""
+    """A draft that can be written, and the bytes of its body."""
 
-    raw: bytes
+    draft: Encoded
     size: int
 
 
@@ -77,9 +76,9 @@ def check_draft(draft: Draft) -> Checked:
 
     What passes here must be writable: a fault in the writer ends the journal for everybody.
     """
-    raw = canonical_json(draft.data)
+    encoded = encode_draft(draft)
     media = canonical_json(draft.content.media) if draft.content is not None else b""
-    if len(raw) + len(media) + ENVELOPE >= LEAF_LIMIT:
+    if len(encoded.raw) + len(media) + ENVELOPE >= LEAF_LIMIT:
         msg = "an entry of 64 KiB or more does not fit into the journal"
         raise ValueError(msg)
     for id_ in (draft.exchange, draft.session):
@@ -90,7 +89,7 @@ def check_draft(draft: Draft) -> Checked:
     if getattr(draft.data, "body", None) is not None:
         msg = "the body of an entry is stated by the writer; give its content"
         raise ValueError(msg)
-    return Checked(raw, _check_content(draft))
+    return Checked(encoded, _check_content(draft))
 
 
 def _check_scalars(data: Data) -> None:
@@ -163,7 +162,7 @@ class Intake:
                 msg = "the journal can't keep up: its disk is too slow for so many calls"
                 raise JournalDown(msg)
             self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
-            self._queue.append(Waiting(draft, checked.raw, future))
+            self._queue.append(Waiting(checked.draft, future))
             self._bytes += checked.size
         if self._since is None:
             loop = future.get_loop()
@@ -175,7 +174,7 @@ class Intake:
         with self._lock:
             for draft in [*self._exchanges.truncations(), Draft(data=CloseData())]:
                 last = future if isinstance(draft.data, CloseData) else None
-                self._queue.append(Waiting(draft, canonical_json(draft.data), last))
+                self._queue.append(Waiting(encode_draft(draft), last))
             self.closed = True
         self.poke()
 

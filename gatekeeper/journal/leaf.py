@@ -175,6 +175,11 @@ def read_leaf(raw: bytes) -> Entry:
     return decode_leaf(raw)
 
 
+def decode_data(kind: str, raw: bytes) -> Data:
+    """Read the data of an entry that this version has encoded."""
+    return msgspec.json.decode(raw, type=KINDS[kind])
+
+
 def decode_place(raw: bytes) -> tuple[str, ExchangeId | None, SessionId | None]:
     """Read type, exchange and session only, five times as fast; raises ValueError."""
     try:

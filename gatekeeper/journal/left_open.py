@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gatekeeper.exchange import ExchangeId, SessionId
-from gatekeeper.journal.draft import Draft
+from gatekeeper.journal.draft import Draft, Encoded
 from gatekeeper.journal.entries import (
     ChunkData,
     Data,
@@ -15,7 +15,7 @@ from gatekeeper.journal.entries import (
     TruncatedData,
 )
 from gatekeeper.journal.exchanges import MESSAGES, SWITCHING_PROTOCOLS, Step, truncated
-from gatekeeper.journal.leaf import decode_leaf, decode_place
+from gatekeeper.journal.leaf import decode_data, decode_leaf, decode_place
 
 _MAY_CONTINUE: Final = {ResponseData.kind: b'"status":101', MessageData.kind: b'"kind":'}
 """Types of entries that may end an exchange or not, and what stands in every leaf that does not."""
@@ -29,10 +29,15 @@ class LeftOpen:
     def __init__(self, exchanges: Mapping[ExchangeId, tuple[SessionId, int]]) -> None:
         self.exchanges = dict(exchanges)
 
-    def take(self, draft: Draft) -> None:
-        """Take the next entry."""
+    def take(self, draft: Encoded) -> None:
+        """Take the next entry; most are not read for that."""
         if draft.exchange is not None and draft.session is not None:
-            self._take(draft.data.kind, draft.exchange, draft.session, over=_is_over(draft.data))
+            kind = draft.kind
+            if _MAY_CONTINUE.get(kind, b"\0") in draft.raw:
+                over = _is_over(decode_data(kind, draft.raw))
+            else:
+                over = kind in _ENDS
+            self._take(kind, draft.exchange, draft.session, over=over)
 
     def take_leaf(self, raw: bytes) -> None:
         """Take the next entry; most leaves are not read for that. Raises ValueError for one that is none."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final, cast, override
 
 from gatekeeper.exchange import DigestKey, Instant, Receipt, Seq
-from gatekeeper.journal.draft import JournalDown
+from gatekeeper.journal.draft import Encoded, JournalDown
 from gatekeeper.journal.intake import Answer, Intake
 from gatekeeper.journal.journal import Journal, Told, logger
 from gatekeeper.journal.opening import Opening
-from gatekeeper.journal.wire import Batch, Began, Begin, Frames, Message, News, Packed, Refused, pack, to_frame
+from gatekeeper.journal.wire import Batch, Began, Begin, Frames, Message, News, Refused, to_frame
 from gatekeeper.journal.writer import Limits
 
 UNSENT: Final = 8 << 20
@@ -144,12 +144,13 @@ class _Line(asyncio.Protocol):
             self._transport.write(frame)
 
     def _batch(self) -> bytes | None:
-        drafts: list[Packed] = []
+        drafts: list[tuple[int | None, Encoded]] = []
         for waiting in self._intake.collect():
-            number = self._next()
+            number = None
             if waiting.future is not None:
+                number = self._next()
                 self._receipts[number] = waiting.future
-            drafts.append(pack(waiting, number if waiting.future is not None else None))
+            drafts.append((number, waiting.draft))
         asked = {self._next(): answer for answer in self._intake.asked()}
         self._notes |= asked
         last = self._intake.drained

@@ -19,7 +19,7 @@ from gatekeeper.journal.draft import JournalDown
 from gatekeeper.journal.files import PLAIN_LIMIT, FolderTaken
 from gatekeeper.journal.intake import Answer, Waiting
 from gatekeeper.journal.start import Opened
-from gatekeeper.journal.wire import Batch, Began, Begin, Frames, Message, News, Refused, to_frame, unpack
+from gatekeeper.journal.wire import Batch, Began, Begin, Frames, Message, News, Refused, to_frame
 from gatekeeper.journal.writer import Writer, open_log
 
 READ: Final = 1 << 20
@@ -126,8 +126,8 @@ class Inbox:
             if isinstance(message, Batch):
                 self._asked += [Ticket(number, self._outbox) for number in message.asked]
                 waiting += [
-                    unpack(draft, None if draft.number is None else Ticket(draft.number, self._outbox))
-                    for draft in message.drafts
+                    Waiting(draft, None if number is None else Ticket(number, self._outbox))
+                    for number, draft in message.drafts
                 ]
                 self.closed = self.closed or message.last
         return waiting
@@ -143,20 +143,30 @@ class Inbox:
         return []
 
     def _read(self, patience: float | None) -> list[Message]:
-        """Read what there is by now, up to a bound: what is left stays where the other end sees that it does."""
+        """Wait for a whole message, and give what there is by then; none where patience runs out."""
+        until = None if patience is None else time.monotonic() + patience
+        messages: list[Message] = []
+        while not messages and not self.closed:
+            rest = None if until is None else max(0.0, until - time.monotonic())
+            if not select.select([self._connection], [], [], rest)[0]:
+                break
+            messages = self._read_what_is_there()
+        return messages
+
+    def _read_what_is_there(self) -> list[Message]:
+        """Read up to a bound: what is left stays where the other end sees that it does."""
         messages: list[Message] = []
         size = 0
-        select.select([self._connection], [], [], patience)
         while size < PLAIN_LIMIT:
             try:
                 data = self._connection.recv(READ)
             except BlockingIOError:
-                return messages
+                break
             except ConnectionError:
                 data = b""
             if not data:
                 self.closed = True
-                return messages
+                break
             size += len(data)
             messages += self._frames.feed(data)
         return messages

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.exchange import Clock, Instant
 from gatekeeper.journal.admin import still_locked
-from gatekeeper.journal.draft import Draft, JournalDown
+from gatekeeper.journal.draft import Draft, JournalDown, encode_draft
 from gatekeeper.journal.entries import AdminData, DecisionData, GrantData, PreviousData, RevokeData
 from gatekeeper.journal.files import JournalFiles, KeyFiles, replace_file, sync_folder
 from gatekeeper.journal.grammar import Grammar
@@ -135,7 +135,7 @@ def begin_segment(seam: Seam, signing: Ed25519PrivateKey, drafts: Sequence[Draft
         "carried": seam.carried.decode(),
     }
     growth.begin_segment(signing)
-    grown = growth.add(drafts, seam.clock(), seam.keys.key_of)
+    grown = growth.add([encode_draft(draft) for draft in drafts], seam.clock(), seam.keys.key_of)
     remove_database(files.next)
     following = LogStore.to_write(files.next)
     with contextlib.closing(following):

@@ -8,7 +8,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gatekeeper.exchange import Clock, Instant
-from gatekeeper.journal.draft import JournalDown
+from gatekeeper.journal.draft import JournalDown, encode_draft
 from gatekeeper.journal.entries import EraseData, OpenData, PreviousData, SealData
 from gatekeeper.journal.files import (
     JournalFiles,
@@ -125,7 +125,7 @@ class _Start:
             store = undo.enter_context(contextlib.closing(LogStore.for_writing(files)))
             growth = Growth(self._origin, signing, Frontier(), Instant(0))
             drafts = [opening_draft(self._opening, vkey.text(), None)]
-            grown = growth.add(drafts, self._clock(), keys.key_of)
+            grown = growth.add([encode_draft(draft) for draft in drafts], self._clock(), keys.key_of)
             store.create({"format": "1", "origin": self._origin, "vkey": vkey.text(), "start": "0"}, grown.group)
             sync_folder(files.folder)
             remove.pop_all()
@@ -149,7 +149,7 @@ class _Start:
         growth = whole.growth
         previous = PreviousData(size=growth.frontier.size, root=growth.frontier.root().hex())
         drafts = [opening_draft(self._opening, vkey.text(), previous), *whole.left_open]
-        grown = growth.add(drafts, self._clock(), keys.key_of)
+        grown = growth.add([encode_draft(draft) for draft in drafts], self._clock(), keys.key_of)
         store.commit(grown.group)
         return self._published(lock, store, keys, growth, grown.group.note, vkey.text(), whole.warnings)
 

@@ -1,6 +1,5 @@
 """The one owner of `journal.db`: its schema, its transactions, and reads of the tree (JOURNAL.md, "Files")."""
 
-import functools
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,28 +31,6 @@ WAL_PAGES: Final = 96
 With 256 it was over in 6 ms where 64 appends are in flight, with 1000 in 11; fewer take more CPU (docs/decisions/0043).
 """
 
-TOGETHER: Final = 64
-"""Rows that one statement writes; sqlite3 keeps 128 statements prepared."""
-
-_ENTRY, _BODY, _TILE, _CHECKPOINT, _NEWER_CHECKPOINT = range(5)
-
-# A group is one row after the other of a view of this connection, and triggers put each where it belongs: one statement
-# is one transaction, for which the interpreter's lock is let go of once. At each step of several statements the event
-# loop would take it, and each time it changes hands costs more than the step.
-GROUP: Final = (
-    "CREATE TEMP VIEW grown (kind, a, b, c) AS SELECT 0, 0, 0, 0",
-    *(
-        f"CREATE TEMP TRIGGER grown_{kind} INSTEAD OF INSERT ON grown WHEN NEW.kind = {kind} BEGIN {statement}; END"
-        for kind, statement in {
-            _ENTRY: "INSERT INTO entry VALUES (NEW.a, NEW.b)",
-            _BODY: "INSERT INTO body VALUES (NEW.a, NEW.b, NEW.c)",
-            _TILE: "INSERT INTO tile VALUES (NEW.a, NEW.b, NEW.c)",
-            _CHECKPOINT: "INSERT INTO checkpoint VALUES (NEW.a, NEW.b)",
-            _NEWER_CHECKPOINT: "UPDATE checkpoint SET size = NEW.a, note = NEW.b WHERE size = NEW.c",
-        }.items()
-    ),
-)
-
 SLICE: Final = 1000
 """Rows of one read: a reader that holds a snapshot longer would keep the WAL from being taken in."""
 
@@ -68,10 +45,6 @@ class Group(msgspec.Struct, frozen=True):
     note: str
     dropped: int | None
     """The size of a checkpoint that is not kept, or None."""
-
-
-type Row = tuple[int, int, object, object]
-"""Of the view `grown`: the number of its trigger, and three values."""
 
 
 class LogStore:
@@ -91,8 +64,7 @@ class LogStore:
     def to_write(cls, path: Path) -> Self:
         """Open or make the file at a path."""
         database = open_database(path, PAGE_SIZE)
-        for statement in (f"PRAGMA wal_autocheckpoint={WAL_PAGES}", "PRAGMA temp_store=MEMORY", *GROUP):
-            database.execute(statement)
+        database.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         return cls(database)
 
     @classmethod
@@ -112,16 +84,12 @@ class LogStore:
                 self.database.execute(statement)
             self.database.execute(f"PRAGMA user_version={USER_VERSION}")
             self.database.executemany("INSERT INTO meta VALUES (?, ?)", list(meta.items()))
-            self._write(_rows(group))
+            self._write(group)
 
     def commit(self, group: Group) -> None:
         """Write one group durably."""
-        rows = _rows(group)
-        if len(rows) <= TOGETHER:
-            self._write(rows)  # one statement is one transaction
-            return
         with self._transaction():
-            self._write(rows)
+            self._write(group)
 
     def is_empty(self) -> bool:
         """Whether the file has no tables: nothing was ever committed to it."""
@@ -252,27 +220,21 @@ class LogStore:
         """Give the hashes of a full tile; raises ValueError where it is missing."""
         return split_tile(self.tile_row(level, n))
 
-    def _write(self, rows: Sequence[Row]) -> None:
-        for at in range(0, len(rows), TOGETHER):
-            some = rows[at : at + TOGETHER]
-            self._cursor.execute(_insertion(len(some)), [value for row in some for value in row])
+    def _write(self, group: Group) -> None:
+        cursor = self._cursor
+        cursor.executemany("INSERT INTO entry VALUES (?, ?)", group.leaves)
+        if group.bodies:
+            cursor.executemany("INSERT INTO body VALUES (?, ?, ?)", group.bodies)
+        if group.tiles:
+            cursor.executemany("INSERT INTO tile VALUES (?, ?, ?)", group.tiles)
+        if group.dropped is None:
+            cursor.execute("INSERT INTO checkpoint VALUES (?, ?)", [group.size, group.note])
+        else:
+            newer = "UPDATE checkpoint SET size = ?, note = ? WHERE size = ?"
+            cursor.execute(newer, [group.size, group.note, group.dropped])
 
     def _transaction(self) -> "_Transaction":
         return _Transaction(self.database)
-
-
-def _rows(group: Group) -> list[Row]:
-    rows: list[Row] = [(_ENTRY, seq, leaf, None) for seq, leaf in group.leaves]
-    rows += [(_BODY, *body) for body in group.bodies]
-    rows += [(_TILE, *tile) for tile in group.tiles]
-    kind = _CHECKPOINT if group.dropped is None else _NEWER_CHECKPOINT
-    rows.append((kind, group.size, group.note, group.dropped))
-    return rows
-
-
-@functools.cache
-def _insertion(count: int) -> str:
-    return f"INSERT INTO grown VALUES {','.join(['(?,?,?,?)'] * count)}"  # noqa: S608 - places
 
 
 def write_carry(carry: Carry) -> str:

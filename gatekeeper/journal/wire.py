@@ -5,10 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.exchange import ExchangeId, SessionId
-from gatekeeper.journal.draft import Content, Draft
-from gatekeeper.journal.intake import Answer, Waiting
-from gatekeeper.journal.leaf import KINDS
+from gatekeeper.journal.draft import Encoded
 from gatekeeper.journal.opening import Opening
 from gatekeeper.journal.writer import Limits
 
@@ -25,21 +22,10 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag=0):
     limits: Limits
 
 
-class Packed(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A draft, its data as the canonical JSON that it was checked in; `number` is who waits for it, or none does."""
-
-    number: int | None
-    kind: str
-    raw: bytes
-    exchange: ExchangeId | None
-    session: SessionId | None
-    content: Content | None
-
-
 class Batch(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """To the recorder: drafts in order, and who asks for an anchor; `last`: nothing comes after it."""
+    """To the recorder: drafts in order, each with who waits for it; who asks for an anchor; whether nothing follows."""
 
-    drafts: list[Packed]
+    drafts: list[tuple[int | None, Encoded]]
     asked: list[int]
     last: bool
 
@@ -94,25 +80,14 @@ class Frames:
         self._buffer += data
         messages: list[Message] = []
         at = 0
-        while len(self._buffer) - at >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer, at)
-            end = at + _LENGTH.size + length
-            if len(self._buffer) < end:
-                break
-            messages.append(_decode(bytes(self._buffer[at + _LENGTH.size : end])))
-            at = end
+        with memoryview(self._buffer) as view:
+            while len(view) - at >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(view, at)
+                end = at + _LENGTH.size + length
+                if len(view) < end:
+                    break
+                with view[at + _LENGTH.size : end] as frame:
+                    messages.append(_decode(frame))
+                at = end
         del self._buffer[:at]
         return messages
-
-
-def pack(waiting: Waiting, number: int | None) -> Packed:
-    """Give what is sent of a draft."""
-    draft = waiting.draft
-    return Packed(number, draft.data.kind, waiting.raw, draft.exchange, draft.session, draft.content)
-
-
-def unpack(packed: Packed, answer: "Answer[object] | None") -> Waiting:
-    """Give the draft back, with who waits for it."""
-    data = msgspec.json.decode(packed.raw, type=KINDS[packed.kind])
-    draft = Draft(data=data, exchange=packed.exchange, session=packed.session, content=packed.content)
-    return Waiting(draft, packed.raw, answer)

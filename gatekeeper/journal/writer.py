@@ -14,7 +14,7 @@ import msgspec
 
 from gatekeeper.exchange import Clock, Instant, Receipt, SessionId
 from gatekeeper.journal.disk import wal_bytes
-from gatekeeper.journal.draft import Draft, JournalDown
+from gatekeeper.journal.draft import Content, Draft, Encoded, JournalDown, encode_draft
 from gatekeeper.journal.edge import Edge, write_edge
 from gatekeeper.journal.entries import ConfigData, EraseData, SealData
 from gatekeeper.journal.files import append_file, replace_file
@@ -22,6 +22,7 @@ from gatekeeper.journal.group import Grown
 from gatekeeper.journal.index import forget
 from gatekeeper.journal.intake import Answer, Waiting
 from gatekeeper.journal.keys import create_signing_key, load_signing_key
+from gatekeeper.journal.leaf import decode_data
 from gatekeeper.journal.left_open import LeftOpen
 from gatekeeper.journal.note import verification_key
 from gatekeeper.journal.opening import Opening
@@ -57,6 +58,10 @@ SIZE_EVERY: Final = 0.1
 
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at what is done beside the writer."""
+
+
+_ASKS_FOR_MORE: Final = frozenset({EraseData.kind, SealData.kind, ConfigData.kind})
+"""Types of entries of which the writer has more to do than to write them."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,23 +205,28 @@ class Writer:
         """Commit drafts in one group, but for those that ask for more than to be written."""
         plain: list[Waiting] = []
         for waiting in group:
-            match waiting.draft.data:
-                case EraseData():
+            if waiting.draft.kind not in _ASKS_FOR_MORE:
+                plain.append(waiting)
+                continue
+            match decode_data(waiting.draft.kind, waiting.draft.raw):
+                case EraseData() as data:
                     self._commit(plain)
                     plain = []
-                    self._erase(waiting, waiting.draft.data)
-                case SealData():
-                    self._want_seal(waiting.future, rotate=waiting.draft.data.vkey is not msgspec.UNSET)
-                case _:
+                    self._erase(waiting, data)
+                case SealData() as data:
+                    self._want_seal(waiting.future, rotate=data.vkey is not msgspec.UNSET)
+                case ConfigData() as data:
                     plain.append(waiting)
-                    self._remember(waiting.draft)
+                    self._remember(data, waiting.draft.content)
+                case _ as data:
+                    msg = f"a {data.kind} entry asks for nothing more"
+                    raise AssertionError(msg)
         self._commit(plain)
 
     def _commit(self, group: Sequence[Waiting]) -> None:
         if not group:
             return
-        drafts = [waiting.draft for waiting in group]
-        grown = self._record(drafts, [waiting.raw for waiting in group])
+        grown = self._record([waiting.draft for waiting in group])
         futures = [waiting.future for waiting in group]
 
         def resolve() -> None:
@@ -226,15 +236,15 @@ class Writer:
 
         self._outbox.settle(futures, resolve)
 
-    def _remember(self, draft: Draft) -> None:
+    def _remember(self, data: ConfigData, content: Content | None) -> None:
         """Keep what the next segment's `open` has to state: the configuration and signers that are in force."""
-        if isinstance(draft.data, ConfigData) and draft.content is not None:
-            text = draft.content.data.decode()
-            self._opening = msgspec.structs.replace(self._opening, config_text=text, signers=draft.data.signers)
+        if content is not None:
+            text = content.data.decode()
+            self._opening = msgspec.structs.replace(self._opening, config_text=text, signers=data.signers)
 
-    def _record(self, drafts: Sequence[Draft], raw: Sequence[bytes] | None = None) -> Grown:
+    def _record(self, drafts: Sequence[Encoded]) -> Grown:
         self._keys.provide({draft.session for draft in drafts if draft.session is not None and draft.bodied})
-        grown = self._growth.add(drafts, self._clock(), self._keys.key_of, raw)
+        grown = self._growth.add(drafts, self._clock(), self._keys.key_of)
         began = time.monotonic()
         self._store.commit(grown.group)
         for draft in drafts:
@@ -253,7 +263,7 @@ class Writer:
                 f"session {data.session!r} has no key: nothing of it is stored, or it is erased already"
             )
         else:
-            receipt = self._record([Draft(data=msgspec.structs.replace(data, keys=keys))]).receipts[0]
+            receipt = self._record([encode_draft(Draft(data=msgspec.structs.replace(data, keys=keys)))]).receipts[0]
             try:
                 self._keys.destroy(keys)
             except TimeoutError as error:
@@ -333,7 +343,9 @@ class Writer:
             self._secrets.next.unlink(missing_ok=True)
             signing = create_signing_key(self._secrets.next)
         vkey = verification_key(self._growth.origin, signing).text()
-        receipt = self._record([Draft(data=SealData(vkey=vkey if self._rotating else msgspec.UNSET))]).receipts[0]
+        receipt = self._record(
+            [encode_draft(Draft(data=SealData(vkey=vkey if self._rotating else msgspec.UNSET)))]
+        ).receipts[0]
         self._write_head()
         self._anchor()
         state.follow(self._store, self._growth.frontier.size)

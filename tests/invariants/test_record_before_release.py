@@ -31,7 +31,7 @@ class Gate:
         commit = Writer._commit
 
         def gated(writer: Writer, batch: list[Waiting]) -> None:
-            if any(waiting.draft.data.kind == kind for waiting in batch):
+            if any(waiting.draft.kind == kind for waiting in batch):
                 self.reached.set()
                 assert self.open.wait(20)
             commit(writer, batch)

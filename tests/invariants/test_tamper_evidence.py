@@ -18,6 +18,7 @@ from gatekeeper.exchange import Instant
 from gatekeeper.journal import Draft, OpenData, files, verify_journal
 from gatekeeper.journal.anchors import split_anchors
 from gatekeeper.journal.codec import Codec
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.group import Growth
 from gatekeeper.journal.keys import DataKey, SessionKey, create_signing_key, load_signing_key
 from gatekeeper.journal.merkle import Frontier, Hash, leaf_hash
@@ -360,7 +361,9 @@ def test_tiles_of_tiles_are_compared(tmp_path: Path) -> None:
     growth = Growth(vkey.origin, key, Frontier(), Instant(1))
     opening = OpenData(version="1", config="0" * 64, vkey=vkey.text(), signers="")
     grown = growth.add(
-        [Draft(data=opening), *[refused()] * 65_600], Instant(1), lambda _: SessionKey(DataKey(bytes(32)), Codec([]))
+        [encode_draft(Draft(data=opening)), *[encode_draft(refused())] * 65_600],
+        Instant(1),
+        lambda _: SessionKey(DataKey(bytes(32)), Codec([])),
     )
     with contextlib.closing(LogStore.for_writing(files.JournalFiles(tmp_path)).database) as database:
         LogStore(database).create(

@@ -11,6 +11,7 @@ from journals import OPENING, ORIGIN, chunk, error, refused, request, response, 
 
 from gatekeeper.exchange import Seq, canonical_json
 from gatekeeper.journal import Draft, Journal, MessageData, Reader, TruncatedData, recovery, verify_journal
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.edge import read_edge
 from gatekeeper.journal.exchanges import Exchanges, GrammarError
 from gatekeeper.journal.files import JournalFiles, KeyFiles
@@ -116,7 +117,7 @@ def test_drafts_and_leaves_are_followed_alike_and_as_the_grammar_has_it(drafts: 
             grammar.feed(draft.exchange, draft.session, draft.data, bodied=False)
         except GrammarError:
             continue
-        of_drafts.take(draft)
+        of_drafts.take(encode_draft(draft))
         raw = canonical_json(draft.data)
         of_leaves.take_leaf(join_leaf(raw, draft.exchange, Seq(seq), draft.session, seq, draft.data.kind))
     assert of_drafts.exchanges == of_leaves.exchanges

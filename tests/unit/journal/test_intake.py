@@ -10,6 +10,7 @@ from journals import SESSION, exchange_id, refused, request, response, typical
 from gatekeeper.exchange import Receipt, SessionId
 from gatekeeper.journal import Body, Content, Draft, JournalDown, OpenData, RefusedData
 from gatekeeper.journal import intake as intake_module
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.exchanges import GrammarError
 from gatekeeper.journal.files import PLAIN_LIMIT
 from gatekeeper.journal.group import Growth
@@ -87,7 +88,7 @@ def test_the_envelope_is_larger_than_anything_that_is_put_around_the_data(draft:
         draft = msgspec.structs.replace(
             draft, content=Content(draft.content.media, draft.content.data, ((2**50, 2**50),))
         )
-    grown = growth.add([draft], Instant(0), lambda _: SessionKey(DataKey(bytes(32)), Codec([])))
+    grown = growth.add([encode_draft(draft)], Instant(0), lambda _: SessionKey(DataKey(bytes(32)), Codec([])))
     media = draft.content.media if draft.content is not None else ""
     small = len(canonical_json([draft.data, draft.exchange, draft.session, media]))
     assert len(grown.group.leaves[0][1]) < small + ENVELOPE
@@ -98,7 +99,7 @@ def test_what_is_put_is_taken_in_order() -> None:
     drafts = typical()
     for draft in drafts:
         intake.put(draft, future())
-    assert [one.draft for one in intake.take(0)] == drafts
+    assert [one.draft for one in intake.take(0)] == list(map(encode_draft, drafts))
     assert intake.take(0) == []
 
 
@@ -110,7 +111,7 @@ def test_what_does_not_follow_is_refused_and_leaves_no_trace() -> None:
     intake.put(response(1), future())
     with pytest.raises(GrammarError, match="no open exchange"):
         intake.put(response(1), future())
-    assert [one.draft.data.kind for one in intake.take(0)] == ["request", "response"]
+    assert [one.draft.kind for one in intake.take(0)] == ["request", "response"]
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MOST_PENDING", 2), ("MOST_BYTES", 30)])
@@ -142,7 +143,7 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
     intake.close(last)
     assert not intake.drained
     taken = intake.take(None)
-    assert [(one.draft.data.kind, one.draft.exchange) for one in taken] == [
+    assert [(one.draft.kind, one.draft.exchange) for one in taken] == [
         ("request", exchange_id(1)),
         ("request", exchange_id(2)),
         ("truncated", exchange_id(1)),
@@ -158,14 +159,14 @@ def test_closing_ends_what_is_open_even_if_the_queue_is_full(monkeypatch: pytest
 def test_after_a_failure_nothing_is_taken_and_what_waits_is_given_back() -> None:
     intake = Intake()
     intake.put(refused(), future())
-    assert [one.draft for one in intake.fail("the disk is full")] == [refused()]
+    assert [one.draft for one in intake.fail("the disk is full")] == [encode_draft(refused())]
     with pytest.raises(JournalDown, match="the disk is full"):
         intake.put(refused(), future())
 
 
-async def taken(intake: Intake, patience: float = 10.0) -> list[RefusedData]:
+async def taken(intake: Intake, patience: float = 10.0) -> list[bytes]:
     """Take as the writer does, in a thread, and give the data."""
-    return [one.draft.data for one in await asyncio.to_thread(intake.take, patience)]
+    return [one.draft.raw for one in await asyncio.to_thread(intake.take, patience)]
 
 
 def numbered(number: int) -> Draft:
@@ -181,7 +182,7 @@ def test_a_draft_is_taken_at_once_where_the_loop_is_idle() -> None:
             waiting = asyncio.create_task(taken(intake))
             await asyncio.sleep(0.001)
             intake.put(numbered(number), asyncio.get_running_loop().create_future())
-            assert await waiting == [numbered(number).data]
+            assert await waiting == [encode_draft(numbered(number)).raw]
         return time.monotonic() - began
 
     assert asyncio.run(one_at_a_time()) < 5.0
@@ -192,7 +193,7 @@ def test_while_the_loop_is_busy_drafts_gather(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(intake_module, "IDLE", 0.004)
     intake = Intake()
 
-    async def busy() -> list[RefusedData]:
+    async def busy() -> list[bytes]:
         waiting = asyncio.create_task(taken(intake))
         for number in range(5):
             intake.put(numbered(number), asyncio.get_running_loop().create_future())
@@ -200,7 +201,7 @@ def test_while_the_loop_is_busy_drafts_gather(monkeypatch: pytest.MonkeyPatch) -
             await asyncio.sleep(0)
         return await waiting
 
-    assert asyncio.run(busy()) == [numbered(number).data for number in range(5)]
+    assert asyncio.run(busy()) == [encode_draft(numbered(number)).raw for number in range(5)]
 
 
 def test_they_gather_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +214,7 @@ def test_they_gather_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None
         await asyncio.sleep(0.02)
         began = time.monotonic()
         intake.put(numbered(1), asyncio.get_running_loop().create_future())
-        assert await waiting == [numbered(1).data]
+        assert await waiting == [encode_draft(numbered(1)).raw]
         return time.monotonic() - began
 
     assert 0.04 < asyncio.run(never_idle()) < 5.0

@@ -27,10 +27,10 @@ from journals import (
 
 from gatekeeper.exchange import Receipt
 from gatekeeper.journal import Journal, JournalDown, Reader, intake, process, verify_journal
-from gatekeeper.journal.intake import Waiting, check_draft
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.note import VerificationKey
 from gatekeeper.journal.process import open_process
-from gatekeeper.journal.wire import Batch, Frames, pack, to_frame, unpack
+from gatekeeper.journal.wire import Batch, Frames, Message, to_frame
 
 HELD = 0.2
 """Seconds in which a recorder that runs would have written."""
@@ -233,10 +233,10 @@ def test_behind_a_slow_recorder_drafts_wait_in_order_and_are_bounded(
 
 def test_a_fault_in_telling_the_recorder_ends_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def use(journal: Journal) -> None:
-        def faulty(waiting: Waiting, number: int | None) -> None:
-            raise TypeError(waiting, number)
+        def faulty(message: Message) -> bytes:
+            raise TypeError(message)
 
-        monkeypatch.setattr(process, "pack", faulty)
+        monkeypatch.setattr(process, "to_frame", faulty)
         with pytest.raises(JournalDown, match="can't be told"):
             await journal.submit(refused())
         with pytest.raises(JournalDown, match="can't be told"):
@@ -247,16 +247,14 @@ def test_a_fault_in_telling_the_recorder_ends_the_journal(tmp_path: Path, monkey
 
 @given(st.lists(st.integers(1, 2000), max_size=20))
 def test_messages_are_put_together_however_they_were_split(cuts: list[int]) -> None:
-    drafts = typical(3)
-    packed = [pack(Waiting(draft, check_draft(draft).raw, None), number) for number, draft in enumerate(drafts)]
-    sent = [Batch(packed[:2], [7], last=False), Batch(packed[2:], [], last=True)]
+    drafts = [(number, encode_draft(draft)) for number, draft in enumerate(typical(3))]
+    sent = [Batch(drafts[:2], [7], last=False), Batch([*drafts[2:], (None, drafts[0][1])], [], last=True)]
     data = b"".join(map(to_frame, sent))
     frames, got, at = Frames(), [], 0
     for cut in (*cuts, len(data)):
         got += frames.feed(data[at : at + cut])
         at += cut
     assert got == sent
-    assert [unpack(one, None).draft for batch in sent for one in batch.drafts] == drafts
 
 
 def test_the_origin_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
