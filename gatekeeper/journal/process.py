@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final, cast, override
+from typing import Any, Final, cast, override
 
 from gatekeeper.exchange import DigestKey, Instant, Receipt, Seq
 from gatekeeper.journal.draft import Encoded, JournalDown
@@ -41,13 +41,12 @@ async def open_process(
     """
     here, there = socket.socketpair()
     with there:
-        process = subprocess.Popen(  # noqa: S603, ASYNC220 - our own program; to start it takes a millisecond
-            [sys.executable, "-P", "-m", "gatekeeper.journal.recorder", str(there.fileno())],
-            pass_fds=[there.fileno()],
-            stdin=subprocess.DEVNULL,
-            env={name: value for name, value in os.environ.items() if name.startswith(KEPT)},
-            process_group=0,  # Ctrl-C on a terminal is for the gateway, which ends in order
-        )
+        try:
+            process = _start(there.fileno())
+        except OSError as error:
+            here.close()
+            msg = f"{folder}: the journal's recorder could not be started: {error.strerror}"
+            raise JournalDown(msg) from error
     loop = asyncio.get_running_loop()
     _, line = await loop.create_unix_connection(lambda: _Line(process), sock=here)
     try:
@@ -55,6 +54,16 @@ async def open_process(
     except BaseException:
         await line.hang_up()
         raise
+
+
+def _start(descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-P", "-m", "gatekeeper.journal.recorder", str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name.startswith(KEPT)},
+        process_group=0,  # Ctrl-C on a terminal is for the gateway, which ends in order
+    )
 
 
 class _Line(asyncio.Protocol):
@@ -169,15 +178,13 @@ class _Line(asyncio.Protocol):
         for vkey in news.vkeys:
             told.rotated(vkey)
         for number, seq, leaf, time in news.receipts:
-            answer = self._receipts.pop(number)
-            if not answer.done():
-                answer.set_result(Receipt(Seq(seq), leaf, Instant(time)))
+            _answer(self._receipts.pop(number), Receipt(Seq(seq), leaf, Instant(time)))
         for number, note in news.notes:
-            self._notes.pop(number).set_result(note)
+            _answer(self._notes.pop(number), note)
         for number, kind, text in news.failures:
-            failed = self._receipts.pop(number, None) or self._notes.pop(number)
-            if not failed.done():
-                failed.set_exception(_EXCEPTIONS.get(kind, JournalDown)(text))
+            _refuse(
+                self._receipts.pop(number, None) or self._notes.pop(number), _EXCEPTIONS.get(kind, JournalDown)(text)
+            )
         if news.failed is not None:
             self._fail(news.failed)
 
@@ -188,8 +195,17 @@ class _Line(asyncio.Protocol):
         self._receipts.clear()
         self._notes.clear()
         for answer in answers:
-            if answer is not None and not answer.done():
-                answer.set_exception(JournalDown(why))
+            _refuse(answer, JournalDown(why))
+
+
+def _answer[T](answer: Answer[T], result: T) -> None:
+    if not answer.done():
+        answer.set_result(result)
+
+
+def _refuse(answer: Answer[Any] | None, error: Exception) -> None:
+    if answer is not None and not answer.done():
+        answer.set_exception(error)
 
 
 class _Outgoing(Intake):

@@ -105,6 +105,19 @@ def test_a_key_is_changed_a_session_erased_and_a_checkpoint_anchored_through_it(
     assert verify_journal(tmp_path / "journal").ok
 
 
+def test_who_waits_no_more_harms_nobody(tmp_path: Path) -> None:
+    async def use(journal: Journal) -> None:
+        os.kill(recorder(), signal.SIGSTOP)
+        for answer in (journal.submit(request(1)), journal.anchor(), journal.erase(SESSION, "ops", "why")):
+            answer.cancel()
+        os.kill(recorder(), signal.SIGCONT)
+        await journal.submit(refused())
+        await journal.close()
+
+    run(tmp_path, use)
+    assert kinds(tmp_path) == ["open", "request", "erase", "refused", "truncated", "close"]
+
+
 def test_a_recorder_that_is_killed_ends_the_journal_for_all_who_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -186,8 +199,11 @@ def test_why_it_can_not_be_opened_is_said_and_no_process_is_left(tmp_path: Path)
     assert recorders_of(os.getpid()) == []
 
 
-def test_a_recorder_that_does_not_start_is_no_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+@pytest.mark.parametrize("program", ["/bin/false", "/no/such/program"])
+def test_a_recorder_that_does_not_start_is_no_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    monkeypatch.setattr(sys, "executable", program)
     with pytest.raises(JournalDown, match="could not be started"):
         asyncio.run(in_process(tmp_path))
 
