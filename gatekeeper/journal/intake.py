@@ -19,12 +19,6 @@ from gatekeeper.journal.leaf import KINDS, LEAF_LIMIT
 ENVELOPE: Final = 1024
 """Bytes of a leaf beside its data, ids and media type: keys, numbers, a body's hashes. At most; about 500."""
 
-GATHER: Final = 0.002
-"""Seconds that a group may wait for company, under load only (DESIGN §3 "Processes")."""
-
-IDLE: Final = 0.0001
-"""Seconds of one turn of the event loop; in a shorter one it had nothing to do but to look here."""
-
 MOST_PENDING: Final = 20_000
 """Drafts in the queue; what comes on top is refused, so that memory stays bounded."""
 
@@ -125,8 +119,8 @@ def _check_content(draft: Draft) -> int:
 class Intake:
     """The queue between the event loop and the writer.
 
-    The writer is woken when the loop has nothing else to do, or has been busy for 2 ms: until then each turn may bring
-    more drafts for the same group, and a thread that wakes earlier takes the interpreter's lock from the loop.
+    The writer is woken at the end of the turn that has brought the first draft: what else the turn brings goes along.
+    What comes while a group is committed is the next one, so that groups grow under load and nobody waits for company.
     """
 
     def __init__(self) -> None:
@@ -138,9 +132,7 @@ class Intake:
         self._asked: list[Answer[str]] = []
         self._bytes = 0
         self._exchanges = Exchanges()
-        # Of the event loop alone: since when a group is gathered, and when its last turn began.
-        self._since: float | None = None
-        self._turned = 0.0
+        self._due = False  # of the event loop alone: whether the end of this turn is waited for
 
     @property
     def drained(self) -> bool:
@@ -164,10 +156,9 @@ class Intake:
             self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
             self._queue.append(Waiting(checked.draft, future))
             self._bytes += checked.size
-        if self._since is None:
-            loop = future.get_loop()
-            self._since = self._turned = loop.time()
-            loop.call_soon(self._turn, loop)
+        if not self._due:
+            self._due = True
+            future.get_loop().call_soon(self._turn)
 
     def close(self, future: asyncio.Future[Receipt]) -> None:
         """Queue the end of what is still open, then `close`; nothing comes after it."""
@@ -217,12 +208,7 @@ class Intake:
             waiting, self._queue, self._bytes = self._queue, [], 0
         return waiting
 
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wake the writer, unless the last turn of the event loop was a busy one and there is time for another."""
-        began, self._turned = self._turned, loop.time()
-        if self._turned - began >= IDLE and self._since is not None and self._turned - self._since < GATHER:
-            loop.call_soon(self._turn, loop)
-            return
-        self._since = None
+    def _turn(self) -> None:
+        self._due = False
         if self._queue:
             self.poke()
