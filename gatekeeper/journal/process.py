@@ -61,6 +61,7 @@ def _start(descriptor: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", "gatekeeper.journal.recorder", str(descriptor)],
         pass_fds=[descriptor],
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # else who reads the gateway's would wait for the recorder too
         env={name: value for name, value in os.environ.items() if name.startswith(KEPT)},
         process_group=0,  # Ctrl-C on a terminal is for the gateway, which ends in order
     )

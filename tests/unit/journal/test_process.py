@@ -28,6 +28,7 @@ from journals import (
 from gatekeeper.exchange import Receipt
 from gatekeeper.journal import Journal, JournalDown, Reader, intake, process, verify_journal
 from gatekeeper.journal.draft import encode_draft
+from gatekeeper.journal.files import lock_folder, make_folder
 from gatekeeper.journal.note import VerificationKey
 from gatekeeper.journal.process import open_process
 from gatekeeper.journal.wire import Batch, Frames, Message, to_frame
@@ -159,6 +160,7 @@ def test_signals_that_are_for_the_gateway_do_not_end_the_recorder(tmp_path: Path
     async def use(journal: Journal) -> None:
         pid = recorder()
         assert os.getpgid(pid) != os.getpgrp()
+        assert Path(f"/proc/{pid}/fd/1").readlink() == Path("/dev/null")  # who reads the gateway's output sees its end
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(pid, number)
         await journal.submit(refused())
@@ -167,6 +169,20 @@ def test_signals_that_are_for_the_gateway_do_not_end_the_recorder(tmp_path: Path
 
     run(tmp_path, use)
     assert kinds(tmp_path) == ["open", "refused", "close"]
+
+
+def test_the_recorder_of_a_gateway_that_was_killed_gets_time_to_let_the_folder_go(tmp_path: Path) -> None:
+    make_folder(tmp_path / "journal")
+    lock = lock_folder(tmp_path / "journal")
+
+    async def use() -> None:
+        opening = asyncio.create_task(in_process(tmp_path))
+        await asyncio.sleep(1.2)  # it has started by now, and finds the folder taken
+        os.close(lock)
+        await (await opening).close()
+
+    asyncio.run(asyncio.wait_for(use(), 60))
+    assert kinds(tmp_path) == ["open", "close"]
 
 
 def test_secrets_of_the_environment_are_not_handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
