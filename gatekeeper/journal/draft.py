@@ -29,11 +29,6 @@ class Draft(msgspec.Struct, frozen=True):
     session: SessionId | None = None
     content: Content | None = None
 
-    @property
-    def bodied(self) -> bool:
-        """Whether something is to be stored: of empty content there is no body."""
-        return self.content is not None and bool(self.content.data or self.content.timeline)
-
 
 class Encoded(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A draft as the writer takes it: its data as canonical JSON, of the type that `kind` says."""

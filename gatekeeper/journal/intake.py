@@ -5,7 +5,7 @@ import contextlib
 import re
 import threading
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -49,6 +49,18 @@ class Answer[T](Protocol):
     def set_exception(self, exception: Exception, /) -> None:
         """Say why nothing has."""
         ...
+
+
+def give[T](answer: Answer[T] | None, result: T) -> None:
+    """Say what has become of it, where anybody waits for that still."""
+    if answer is not None and not answer.done():
+        answer.set_result(result)
+
+
+def refuse(answer: Answer[Any] | None, error: Exception) -> None:
+    """Say why nothing has become of it, where anybody waits for that still."""
+    if answer is not None and not answer.done():
+        answer.set_exception(error)
 
 
 class Waiting(msgspec.Struct, frozen=True, gc=False):
@@ -153,7 +165,7 @@ class Intake:
             if len(self._queue) >= MOST_PENDING or (self._queue and self._bytes + checked.size > MOST_BYTES):
                 msg = "the journal can't keep up: its disk is too slow for so many calls"
                 raise JournalDown(msg)
-            self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
+            self._exchanges.feed(draft.exchange, draft.session, draft.data, bodied=checked.draft.bodied)
             self._queue.append(Waiting(checked.draft, future))
             self._bytes += checked.size
         if not self._due:

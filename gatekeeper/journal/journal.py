@@ -70,11 +70,19 @@ class FromThread(Told):
 
 
 class Journal:
-    """Implements `Recorder`. `ended` returns once the writer has let the folder go."""
+    """Implements `Recorder`. `ended` returns once the writer has let the folder go; `warnings` are logged."""
 
     def __init__(
-        self, folder: Path, digest_key: DigestKey, intake: Intake, told: Told, ended: Callable[[], Awaitable[None]]
+        self,
+        folder: Path,
+        digest_key: DigestKey,
+        intake: Intake,
+        told: Told,
+        ended: Callable[[], Awaitable[None]],
+        warnings: Sequence[str],
     ) -> None:
+        for warning in warnings:
+            logger.warning("%s: %s", folder, warning)
         self._files = JournalFiles(folder)
         self._intake, self._told, self._ended = intake, told, ended
         self.digest_key = digest_key
@@ -94,8 +102,6 @@ class Journal:
         Raises JournalDown, one line: what, where, what to do.
         """
         opened = open_log(folder, keys, origin, opening, clock)
-        for warning in opened.warnings:
-            logger.warning("%s: %s", folder, warning)
         intake, told = Intake(), FromThread(opened.vkey, opened.note)
         writer = Writer(opened, intake, told, clock, limits)
         thread = threading.Thread(target=writer.run, name="journal", daemon=True)
@@ -104,7 +110,7 @@ class Journal:
         async def ended() -> None:
             await asyncio.get_running_loop().run_in_executor(None, thread.join)
 
-        return cls(folder, opened.keys.digest_key, intake, told, ended)
+        return cls(folder, opened.keys.digest_key, intake, told, ended, opened.warnings)
 
     @property
     def failed(self) -> str | None:

@@ -1,6 +1,6 @@
 """Which exchanges a log leaves open, followed entry by entry: what has to be marked truncated after a crash."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from gatekeeper.exchange import ExchangeId, SessionId
@@ -32,18 +32,14 @@ class LeftOpen:
     def take(self, draft: Encoded) -> None:
         """Take the next entry; most are not read for that."""
         if draft.exchange is not None and draft.session is not None:
-            kind = draft.kind
-            if _MAY_CONTINUE.get(kind, b"\0") in draft.raw:
-                over = _is_over(decode_data(kind, draft.raw))
-            else:
-                over = kind in _ENDS
-            self._take(kind, draft.exchange, draft.session, over=over)
+            over = _ends(draft.kind, draft.raw, lambda: decode_data(draft.kind, draft.raw))
+            self._take(draft.kind, draft.exchange, draft.session, over=over)
 
     def take_leaf(self, raw: bytes) -> None:
         """Take the next entry; most leaves are not read for that. Raises ValueError for one that is none."""
         kind, exchange, session = decode_place(raw)
         if exchange is not None and session is not None:
-            over = _is_over(decode_leaf(raw).data) if _MAY_CONTINUE.get(kind, b"\0") in raw else kind in _ENDS
+            over = _ends(kind, raw, lambda: decode_leaf(raw).data)
             self._take(kind, exchange, session, over=over)
 
     def truncations(self) -> list[Draft]:
@@ -57,6 +53,10 @@ class LeftOpen:
             self.exchanges[exchange] = session, self.exchanges[exchange][1] + 1
         elif over:
             self.exchanges.pop(exchange, None)
+
+
+def _ends(kind: str, raw: bytes, read: Callable[[], Data]) -> bool:
+    return _is_over(read()) if _MAY_CONTINUE.get(kind, b"\0") in raw else kind in _ENDS
 
 
 def _is_over(data: Data) -> bool:

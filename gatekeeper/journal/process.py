@@ -9,14 +9,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final, cast, override
+from typing import Final, cast, override
 
 from gatekeeper.exchange import DigestKey, Instant, Receipt, Seq
 from gatekeeper.journal.draft import Encoded, JournalDown
-from gatekeeper.journal.intake import Answer, Intake
-from gatekeeper.journal.journal import Journal, Told, logger
+from gatekeeper.journal.intake import Answer, Intake, give, refuse
+from gatekeeper.journal.journal import Journal, Told
 from gatekeeper.journal.opening import Opening
-from gatekeeper.journal.wire import Batch, Began, Begin, Frames, Message, News, Refused, to_frame
+from gatekeeper.journal.wire import Batch, Began, Begin, Frames, News, Refused, to_frame
 from gatekeeper.journal.writer import Limits
 
 UNSENT: Final = 8 << 20
@@ -48,9 +48,9 @@ async def open_process(
             msg = f"{folder}: the journal's recorder could not be started: {error.strerror}"
             raise JournalDown(msg) from error
     loop = asyncio.get_running_loop()
-    _, line = await loop.create_unix_connection(lambda: _Line(process), sock=here)
+    _, line = await loop.create_unix_connection(lambda: _Line(folder, process), sock=here)
     try:
-        return await line.begin(folder, Begin(str(folder), str(keys), origin, opening, limits))
+        return await line.begin(Begin(str(folder), str(keys), origin, opening, limits))
     except BaseException:
         await line.hang_up()
         raise
@@ -70,34 +70,27 @@ def _start(descriptor: int) -> subprocess.Popen[bytes]:
 class _Line(asyncio.Protocol):
     """The gateway's end of the socket pair."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self._folder, self._process = folder, process
         self._frames = Frames()
         self._numbers = 0
         self._receipts: dict[int, Answer[Receipt]] = {}
         self._notes: dict[int, Answer[str]] = {}
         self._paused = False
         self._gone = asyncio.Event()
-        self._began: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._began: asyncio.Future[Began | Refused] = asyncio.get_running_loop().create_future()
         self._intake = _Outgoing(self)
-        self._told = Told("", "")
-        self._where: Path | None = None
+        self._told = Told("", "")  # until it has begun
 
-    async def begin(self, folder: Path, begin: Begin) -> Journal:
+    async def begin(self, begin: Begin) -> Journal:
         """Give the journal, once it is open; raises JournalDown."""
-        self._where = folder
         self._transport.write(to_frame(begin))
-        match await self._began:
-            case Began() as began:
-                for warning in began.warnings:
-                    logger.warning("%s: %s", folder, warning)
-                self._told = Told(began.vkey, began.note)
-                return Journal(folder, DigestKey(began.digest_key), self._intake, self._told, self.ended)
-            case Refused(why):
-                raise JournalDown(why)
-            case _:
-                msg = f"{folder}: the journal's recorder could not be started; what it said stands above"
-                raise JournalDown(msg)
+        began = await self._began
+        if isinstance(began, Refused):
+            raise JournalDown(began.why)
+        self._told = Told(began.vkey, began.note)
+        key = DigestKey(began.digest_key)
+        return Journal(self._folder, key, self._intake, self._told, self.ended, began.warnings)
 
     async def ended(self) -> None:
         """Wait until the recorder is gone."""
@@ -120,15 +113,15 @@ class _Line(asyncio.Protocol):
         for message in self._frames.feed(data):
             if isinstance(message, News):
                 self._take(message)
-            elif not self._began.done():
-                self._began.set_result(message)
+            elif isinstance(message, Began | Refused):
+                give(self._began, message)
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._began.done():
-            self._began.set_result(News([], [], [], [], [], []))
+        never = f"{self._folder}: the journal's recorder could not be started; what it said stands above"
+        give(self._began, Refused(never))
         if self._intake.failed is None and not (self._intake.closed and not self._receipts):
-            self._fail(f"{self._where}: the journal's recorder has ended, though nobody told it to; start again")
+            self._fail(f"{self._folder}: the journal's recorder has ended, though nobody told it to; start again")
         self._gone.set()
 
     @override
@@ -147,7 +140,7 @@ class _Line(asyncio.Protocol):
         try:
             frame = self._batch()
         except Exception as error:  # noqa: BLE001 - whatever it is: what was collected would be lost in silence
-            self._fail(f"{self._where}: the journal's recorder can't be told: {type(error).__name__}; start again")
+            self._fail(f"{self._folder}: the journal's recorder can't be told: {type(error).__name__}; start again")
             self._transport.close()
             return
         if frame is not None:
@@ -179,11 +172,11 @@ class _Line(asyncio.Protocol):
         for vkey in news.vkeys:
             told.rotated(vkey)
         for number, seq, leaf, time in news.receipts:
-            _answer(self._receipts.pop(number), Receipt(Seq(seq), leaf, Instant(time)))
+            give(self._receipts.pop(number), Receipt(Seq(seq), leaf, Instant(time)))
         for number, note in news.notes:
-            _answer(self._notes.pop(number), note)
+            give(self._notes.pop(number), note)
         for number, kind, text in news.failures:
-            _refuse(
+            refuse(
                 self._receipts.pop(number, None) or self._notes.pop(number), _EXCEPTIONS.get(kind, JournalDown)(text)
             )
         if news.failed is not None:
@@ -196,17 +189,7 @@ class _Line(asyncio.Protocol):
         self._receipts.clear()
         self._notes.clear()
         for answer in answers:
-            _refuse(answer, JournalDown(why))
-
-
-def _answer[T](answer: Answer[T], result: T) -> None:
-    if not answer.done():
-        answer.set_result(result)
-
-
-def _refuse(answer: Answer[Any] | None, error: Exception) -> None:
-    if answer is not None and not answer.done():
-        answer.set_exception(error)
+            refuse(answer, JournalDown(why))
 
 
 class _Outgoing(Intake):

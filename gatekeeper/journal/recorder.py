@@ -61,14 +61,14 @@ class Outbox:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self.news = _no_news()
+        self.news = News()
 
     def settle(self, answers: Sequence[Answer[Any] | None], call: Callable[[], object]) -> None:
         """Say what the call says, and all that was not said yet."""
         with self._lock:
             if answers:
                 call()
-            news, self.news = self.news, _no_news()
+            news, self.news = self.news, News()
             send(self._connection, news)
 
     def committed(self, seconds: float) -> None:
@@ -90,10 +90,6 @@ class Outbox:
         """Say it with what comes next."""
         with self._lock:
             self.news.failed = why
-
-
-def _no_news() -> News:
-    return News([], [], [], [], [], [])
 
 
 class Inbox:

@@ -48,12 +48,12 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag=3):
 class News(msgspec.Struct, array_like=True, tag=4):
     """From the recorder: what has become of what it was handed, by number."""
 
-    receipts: list[tuple[int, int, str, int]]
-    failures: list[tuple[int, str, str]]
-    notes: list[tuple[int, str]]
-    commits: list[float]
-    anchored: list[str]
-    vkeys: list[str]
+    receipts: list[tuple[int, int, str, int]] = []
+    failures: list[tuple[int, str, str]] = []
+    notes: list[tuple[int, str]] = []
+    commits: list[float] = []
+    anchored: list[str] = []
+    vkeys: list[str] = []
     failed: str | None = None
 
 

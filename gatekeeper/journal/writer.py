@@ -20,9 +20,8 @@ from gatekeeper.journal.entries import ConfigData, EraseData, SealData
 from gatekeeper.journal.files import append_file, replace_file
 from gatekeeper.journal.group import Grown
 from gatekeeper.journal.index import forget
-from gatekeeper.journal.intake import Answer, Waiting
+from gatekeeper.journal.intake import Answer, Waiting, give, refuse
 from gatekeeper.journal.keys import create_signing_key, load_signing_key
-from gatekeeper.journal.leaf import decode_data
 from gatekeeper.journal.left_open import LeftOpen
 from gatekeeper.journal.note import verification_key
 from gatekeeper.journal.opening import Opening
@@ -58,10 +57,6 @@ SIZE_EVERY: Final = 0.1
 
 LOOK_EVERY: Final = 0.02
 """Seconds between two looks at what is done beside the writer."""
-
-
-_ASKS_FOR_MORE: Final = frozenset({EraseData.kind, SealData.kind, ConfigData.kind})
-"""Types of entries of which the writer has more to do than to write them."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,9 +179,7 @@ class Writer:
         self._store.empty_wal()
         self._keep_place()
         self._keys.empty_wal()
-        self._outbox.settle(
-            self._sealed, lambda: _refuse(self._sealed, JournalDown("the gateway stopped before it was sealed"))
-        )
+        self._refuse(self._sealed, "the gateway stopped before it was sealed")
 
     def _patience(self) -> float | None:
         """Give the seconds to wait for drafts before there is something else to do; None where there is nothing."""
@@ -205,22 +198,20 @@ class Writer:
         """Commit drafts in one group, but for those that ask for more than to be written."""
         plain: list[Waiting] = []
         for waiting in group:
-            if waiting.draft.kind not in _ASKS_FOR_MORE:
-                plain.append(waiting)
-                continue
-            match decode_data(waiting.draft.kind, waiting.draft.raw):
-                case EraseData() as data:
+            draft = waiting.draft
+            match draft.kind:
+                case EraseData.kind:
                     self._commit(plain)
                     plain = []
-                    self._erase(waiting, data)
-                case SealData() as data:
-                    self._want_seal(waiting.future, rotate=data.vkey is not msgspec.UNSET)
-                case ConfigData() as data:
+                    self._erase(waiting, msgspec.json.decode(draft.raw, type=EraseData))
+                case SealData.kind:
+                    vkey = msgspec.json.decode(draft.raw, type=SealData).vkey
+                    self._want_seal(waiting.future, rotate=vkey is not msgspec.UNSET)
+                case ConfigData.kind:
                     plain.append(waiting)
-                    self._remember(data, waiting.draft.content)
-                case _ as data:
-                    msg = f"a {data.kind} entry asks for nothing more"
-                    raise AssertionError(msg)
+                    self._remember(msgspec.json.decode(draft.raw, type=ConfigData), draft.content)
+                case _:
+                    plain.append(waiting)
         self._commit(plain)
 
     def _commit(self, group: Sequence[Waiting]) -> None:
@@ -231,8 +222,7 @@ class Writer:
 
         def resolve() -> None:
             for future, receipt in zip(futures, grown.receipts, strict=True):
-                if future is not None and not future.done():
-                    future.set_result(receipt)
+                give(future, receipt)
 
         self._outbox.settle(futures, resolve)
 
@@ -290,11 +280,10 @@ class Writer:
             failure = failure or TimeoutError(f"the keys are destroyed, but the index still holds words: {error}")
 
         def resolve() -> None:
-            if future is not None and not future.done():
-                if failure is not None:
-                    future.set_exception(failure)
-                elif receipt is not None:
-                    future.set_result(receipt)
+            if failure is not None:
+                refuse(future, failure)
+            elif receipt is not None:
+                give(future, receipt)
 
         self._outbox.settle([future], resolve)
 
@@ -366,13 +355,21 @@ class Writer:
         self._anchor()
         self._keep_place()
         sealed, self._sealed = self._sealed, []
+        self._give(sealed, receipt)
 
+    def _give[T](self, answers: Sequence[Answer[T]], result: T) -> None:
         def resolve() -> None:
-            for future in sealed:
-                if not future.done():
-                    future.set_result(receipt)
+            for answer in answers:
+                give(answer, result)
 
-        self._outbox.settle(sealed, resolve)
+        self._outbox.settle(answers, resolve)
+
+    def _refuse(self, answers: Sequence[Answer[Any] | None], why: str) -> None:
+        def resolve() -> None:
+            for answer in answers:
+                refuse(answer, JournalDown(why))
+
+        self._outbox.settle(answers, resolve)
 
     def _write_head(self) -> None:
         self._head_at = time.monotonic()
@@ -390,13 +387,7 @@ class Writer:
             self._growth.keep_newest()
             self._anchored = note
             self._outbox.anchored(note)
-
-        def resolve() -> None:
-            for future in asked:
-                if not future.done():
-                    future.set_result(note)
-
-        self._outbox.settle(asked, resolve)
+        self._give(asked, note)
 
     def _keep_place(self) -> None:
         """Say where a run would go on after a crash, so that it need not look through all of this one."""
@@ -412,7 +403,7 @@ class Writer:
         waiting = [*group, *self._inbox.fail(why)]
         self._outbox.failed(why)
         futures = [*(one.future for one in waiting), *self._sealed, *self._asked, *self._inbox.asked()]
-        self._outbox.settle(futures, lambda: _refuse(futures, JournalDown(why)))
+        self._refuse(futures, why)
 
     def _release(self) -> None:
         with contextlib.ExitStack() as stack:
@@ -426,12 +417,6 @@ def _month_end(time: Instant) -> Instant:
     moment = dt.datetime.fromtimestamp(time // 1_000_000, dt.UTC)
     following = dt.datetime(moment.year + moment.month // 12, moment.month % 12 + 1, 1, tzinfo=dt.UTC)
     return Instant(int(following.timestamp()) * 1_000_000)
-
-
-def _refuse(futures: Sequence[Answer[Any] | None], error: Exception) -> None:
-    for future in futures:
-        if future is not None and not future.done():
-            future.set_exception(error)
 
 
 def _cause(error: Exception) -> str:

@@ -138,6 +138,13 @@ def test_below_the_watermark_no_call_begins_and_that_is_said_everywhere(
     running.command("journal", "verify")
 
 
+def assert_it_is_said(running: Installation, why: str) -> None:
+    found = health(running, expected=1)
+    assert found["status"] == "failing"
+    assert why in str(found["journal"])
+    assert "nothing passes until then" in running.log
+
+
 def test_where_the_writer_fails_nothing_passes_and_that_is_said_everywhere(
     start: Callable[[str], Installation], upstream: Upstream
 ) -> None:
@@ -156,10 +163,7 @@ def test_where_the_writer_fails_nothing_passes_and_that_is_said_everywhere(
         assert b"journal-down" in answer
         assert b"can't record" in answer
     assert upstream.connections == 0
-    found = health(running, expected=1)
-    assert found["status"] == "failing"
-    assert "the journal can't be written" in str(found["journal"])
-    assert "nothing passes until then" in running.log
+    assert_it_is_said(running, "the journal can't be written")
 
 
 def test_where_the_recorder_is_killed_nothing_passes_and_that_is_said_everywhere(
@@ -174,10 +178,7 @@ def test_where_the_recorder_is_killed_nothing_passes_and_that_is_said_everywhere
     assert answer.startswith(b"HTTP/1.1 503")
     assert b"journal-down" in answer
     assert upstream.connections == 0
-    found = health(running, expected=1)
-    assert found["status"] == "failing"
-    assert "recorder has ended" in str(found["journal"])
-    assert "nothing passes until then" in running.log
+    assert_it_is_said(running, "recorder has ended")
 
 
 def test_metrics_count_and_name_nobody(start: Callable[[str], Installation], upstream: Upstream) -> None:

@@ -17,6 +17,7 @@ from gatekeeper.journal import (
     RequirementData,
     TruncatedData,
 )
+from gatekeeper.journal.draft import encode_draft
 from gatekeeper.journal.exchanges import ENDED, STEPS, Exchanges, GrammarError, State, Step
 
 DIGEST = Digest("d" * 64)
@@ -97,7 +98,7 @@ DRAFTS: dict[Step, Callable[[int], list[Draft]]] = {
 
 def feed(exchanges: Exchanges, *drafts: Draft) -> None:
     for draft in drafts:
-        exchanges.feed(draft.exchange, draft.session, draft.data, bodied=draft.bodied)
+        exchanges.feed(draft.exchange, draft.session, draft.data, bodied=encode_draft(draft).bodied)
 
 
 def brought_to(state: State) -> Exchanges:
