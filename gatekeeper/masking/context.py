@@ -26,8 +26,6 @@ type Place = tuple[int, int]
 def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Place | None:
     """Find the last of these words between `start` and a place, in the same field. `data`: as the gate reads it."""
     window = data[start:at]
-    if not _bounded(words)(window) and not (_CAMEL.search(window) and _anywhere(words)(window)):
-        return None
     if b'"' in window:
         for field_end in _FIELD_END.finditer(text, start, at):
             start = field_end.end()
@@ -42,7 +40,14 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
     return last
 
 
-# RE2 says in a fifth of the time that there is none; in its form a word ends where letters and digits do, or anywhere.
+def is_near(words: str, window: bytes) -> bool:
+    """Tell in a fifth of the time, by RE2, whether one of these words is worth looking for.
+
+    In RE2's form a word ends where letters and digits do, or, where a word goes on in camelCase, anywhere.
+    """
+    return bool(_bounded(words)(window) or (_CAMEL.search(window) and _anywhere(words)(window)))
+
+
 _CAMEL: Final = re.compile(CAMEL.encode())
 
 

@@ -28,6 +28,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     `numeric`: a match begins with a digit that stands in no word and after no decimal point, or with one + or (
     before it, and holds six digits, an IPv4 address, or a capital among its first characters. What its shape asks of
     digits it asks of the first three. Where it has no `shape`, its `gate` is where a number begins.
+    `coded`: a match begins so, or with one to five capitals in no word, and a digit next, or after a space or a dash.
 
     `context`: one of these words must stand to the left, at most `within` characters before the match.
     `against`: none of these may stand there, nearer than that word; without `context`, near the match.
@@ -52,5 +53,6 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     spaced: bool = False
     letters: bool = False
     numeric: bool = False
+    coded: bool = False
     shape: str = ""
     default: bool = True

@@ -70,7 +70,7 @@ class Gate:
         self._words = Index([bounded(word) if word else "" for word in words] + [CAMEL])
         self._anywhere = Index(words)
         self._camel: Rows = 1 << len(words)
-        self._numeric: Rows = sum(1 << number for number, row in enumerate(detectors) if row.numeric)
+        self._numeric: Rows = sum(1 << number for number, row in enumerate(detectors) if row.numeric or row.coded)
         self.numbers = NumberGate(detectors)
         self.free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
 
@@ -95,7 +95,7 @@ class Gate:
         told = self.told(data) if rows else 0
         if rows & told:
             return True
-        for at, could in self.numbers.starts(data, 0) if numeric else ():
+        for at, could in self.numbers.starts(data, 0, numeric) if numeric else ():
             told = told or (self.told(data) if could & ~self.free else 0)
             if (promising := could & numeric & (told or self.free)) and promising & self.numbers.exactly(data, at):
                 return True
@@ -145,20 +145,21 @@ class NumberGate:
     Most numbers have a form that was seen before, `00-00-0000 00:00`, so what could match is looked up by their form.
     """
 
-    __slots__ = ("_begun", "_forms", "_index", "_loose", "_missed")
+    __slots__ = ("_begun", "_coded", "_forms", "_index", "_loose", "_missed")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        shapes = [(row.shape or row.gate) if row.numeric else "" for row in detectors]
+        shapes = [(row.shape or row.gate) if row.numeric or row.coded else "" for row in detectors]
+        self._coded: Rows = sum(1 << number for number, row in enumerate(detectors) if row.coded)
         self._index = Index(shapes, anchored=True)
         self._loose = Index([formal(shape) for shape in shapes], anchored=True)
-        self._forms: dict[bytes, tuple[tuple[int, bytes], ...]] = {}
+        self._forms: dict[bytes, tuple[tuple[int, bytes, Rows], ...]] = {}
         self._begun: dict[tuple[bytes, bytes], Rows] = {}
         self._missed = 0
 
-    def starts(self, data: bytes, start: int) -> Iterator[tuple[int, Rows]]:
-        """Give each place from `start` on where one of these detectors could match, with those that could by form."""
+    def starts(self, data: bytes, start: int, rows: Rows) -> Iterator[tuple[int, Rows]]:
+        """Give each place from `start` on where one of `rows` could match, with all detectors that could by form."""
         forms, begun = self._forms, self._begun
-        for run in _RUN.finditer(data, start):
+        for run in (_CODE_RUN if rows & self._coded else _RUN).finditer(data, start):
             begin, end = run.span()
             if end - begin > _LONG_RUN:
                 for number in _NUMBER.finditer(data, begin, end):
@@ -168,8 +169,11 @@ class NumberGate:
             form = data[begin : end + 1].translate(_FORM)
             if (places := forms.get(form)) is None:
                 places = self._places(form)
-            for offset, rest in places:
+            for offset, rest, coded in places:
                 at = begin + offset
+                if coded:
+                    yield at, coded
+                    continue
                 lead = data[at : at + _LEAD]
                 known = begun.get((lead, rest))
                 if could := self._first_time(lead, rest, data, at) if known is None else known:
@@ -179,9 +183,14 @@ class NumberGate:
         """Give the detectors that could match at a place, by what stands there."""
         return self._index.found(data[at : at + _LONGEST])
 
-    def _places(self, form: bytes) -> tuple[tuple[int, bytes], ...]:
+    def _places(self, form: bytes) -> tuple[tuple[int, bytes, Rows], ...]:
+        """Give where in a form something could match, what follows its first characters, and what a code could be."""
         begins = [number.start() for number in _NUMBER.finditer(form)]
-        places = tuple((begin, form[begin + _LEAD :]) for begin in begins if self._loose.found(form[begin:]))
+        places = tuple(
+            (begin, form[begin + _LEAD :], could if form.startswith(_CODE, begin) else 0)
+            for begin in begins
+            if (could := self._loose.found(form[begin:]))
+        )
         if len(self._forms) < _REMEMBERED:
             self._forms[form] = places
         return places
@@ -212,9 +221,15 @@ _FORGOTTEN_AFTER: Final = 1 << 20
 
 # What is looked at together: from where a number may begin, digits and capitals, with what may stand between them.
 # It begins with a class of characters, for which `re` looks ten times as fast as for a look to the left.
-_RUN: Final = re.compile(
-    rb"[0-9+(](?:(?<=[0-9])(?<![0-9A-Za-z_][0-9])(?<![0-9]\.[0-9])|(?<=[+(])[+(]?[0-9])"
+_NUMBER_RUN: Final = (
+    rb"(?:(?<=[0-9])(?<![0-9A-Za-z_][0-9])(?<![0-9]\.[0-9])|(?<=[+(])[+(]?[0-9])"
     rb"(?:(?:[ .:/()+-]{0,5}[0-9A-Z]){5,}|[0-9]{0,2}(?:\.[0-9]{1,3}){3})"
+)
+_RUN: Final = re.compile(rb"[0-9+(]" + _NUMBER_RUN)
+_CODE_RUN: Final = re.compile(
+    rb"[0-9A-Z+(](?:(?<=[A-Z])(?<![0-9A-Za-z_][A-Z])[A-Z]{0,4}[ -]?[0-9](?:[ .:/()+-]{0,5}[0-9A-Z]){4,}|"
+    + _NUMBER_RUN
+    + rb")"
 )
 goes_on: Final = re.compile(rb"[ .:/()+-]{0,5}[0-9A-Z]|,? ?(?:[xX#]|ext)").match
 """Tells whether a number may go on, or an extension of it follow."""
@@ -224,9 +239,10 @@ _FORM: Final = bytes.maketrans(
     (string.digits + string.ascii_uppercase + string.ascii_lowercase + "_").encode(),
     b"0" * 10 + b"A" * 26 + b"a" * 27,
 )
+_CODE: Final = b"A"
 # Where a match of a numeric detector can begin: not within a word or after a decimal point, and not if too short.
 _NUMBER: Final = re.compile(
-    rb"(?:(?<![0-9A-Za-z_])(?<![0-9]\.)[0-9]|[+(](?=[+(]?[0-9]))"
+    rb"(?<![0-9A-Za-z_])[A-Z](?=[A-Z]{0,4}[ -]?[0-9])|(?:(?<![0-9A-Za-z_])(?<![0-9]\.)[0-9]|[+(](?=[+(]?[0-9]))"
     rb"(?=(?:[ .:/()+-]{0,5}[0-9]){5}|[0-9]{0,2}(?:\.[0-9]{1,3}){3}|[0-9]{0,2}[A-Z])"
 )
 _LONGEST: Final = 96

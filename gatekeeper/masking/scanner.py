@@ -17,7 +17,7 @@ import regex  # type: ignore[import-untyped]  # its types are a package of their
 
 from gatekeeper.masking.allow import NOTHING, Allowed
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS
-from gatekeeper.masking.context import AGAINST, CONTEXT, nearest_word
+from gatekeeper.masking.context import AGAINST, CONTEXT, is_near, nearest_word
 from gatekeeper.masking.detector import Detector, Span
 from gatekeeper.masking.gate import Gate, Rows, gate_bytes, goes_on, locate, locate_words, numbers_of
 from gatekeeper.masking.growth import Growth
@@ -216,41 +216,40 @@ class Scanner:
 
     def _numbers(self, numeric: Rows, place: "_Place", work: Work) -> Iterator[Candidate]:
         """Try where numbers begin. What lies within what was found by a detector that goes before is found already."""
-        data, free = place.data, self._gate.free
         covered, closed = 0, False
-        for begin, could in self._gate.numbers.starts(data, place.start):
+        for begin, could in self._gate.numbers.starts(place.data, place.start, numeric):
             if begin >= place.stop:
                 return
             if closed and begin < covered:
                 continue
-            rows = could & numeric
-            if rows & ~free:
-                rows = self._told(rows, begin, place, work)
+            rows = self._promising(could & numeric, begin, place, work)
             if not rows or (bounds := place.bounds(begin)) is None:
                 continue
-            work.spend(_TRY)
-            if rows.bit_count() > _FEW:
-                rows &= self._gate.numbers.exactly(data, begin)
             for row in self._rows(rows):
-                detector = row.detector
-                work.spend(_TRY, detector.entity)
+                work.spend(_TRY, row.detector.entity)
                 match = row.match(place.text, begin, bounds[1])
                 if match is None or match.end() <= covered:
                     continue
-                candidate = self._judged(detector, place, bounds[0], match, work)
+                candidate = self._judged(row.detector, place, bounds[0], match, work)
+                yield candidate
                 if candidate.outcome is Outcome.FOUND:
                     covered = max(covered, candidate.end)
-                    closed = goes_on(data, covered) is None
-                yield candidate
+                    closed = goes_on(place.data, covered) is None
+                    if closed:  # nothing that begins here reaches further
+                        break
 
-    def _told(self, rows: Rows, begin: int, place: "_Place", work: Work) -> Rows:
-        """Leave of detectors those that ask for no word, or for one that could stand left of a place."""
-        if place.told is None:
-            place.told = self._gate.told(place.data)
-        rows &= place.told
-        if rows & ~self._gate.free and not place.near:
+    def _promising(self, rows: Rows, begin: int, place: "_Place", work: Work) -> Rows:
+        """Leave of detectors those that could match at a place by what is there, and whose word could be."""
+        if rows & ~self._gate.free:
+            if place.told is None:
+                place.told = self._gate.told(place.data)
+            rows &= place.told
+            if rows & ~self._gate.free and not place.near:
+                work.spend(_TRY)
+                rows &= self._gate.told(place.data[max(0, begin - CONTEXT) : begin])
+        if rows.bit_count() > _FEW:
             work.spend(_TRY)
-            rows &= self._gate.told(place.data[max(0, begin - CONTEXT) : begin])
+            rows &= self._gate.numbers.exactly(place.data, begin)
         return rows
 
     def _judged(self, detector: Detector, place: "_Place", left: int, match: regex.Match[str], work: Work) -> Candidate:
@@ -263,7 +262,9 @@ class Scanner:
                 return Candidate(start, end, detector, Outcome.NO_WORD)
         if detector.against:
             within = word[1] if word else max(left, start - AGAINST)
-            if against := nearest_word(detector.against, text, data, start, within):
+            if is_near(detector.against, data[within:start]) and (
+                against := nearest_word(detector.against, text, data, start, within)
+            ):
                 return Candidate(start, end, detector, Outcome.AGAINST, against)
         if detector.validate is not None:
             work.spend(detector.cost, detector.entity)

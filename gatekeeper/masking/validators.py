@@ -6,13 +6,13 @@ from typing import Final
 
 from gatekeeper.masking.catalogue import DETECTORS
 from gatekeeper.masking.detector import Validator
-from gatekeeper.masking.detectors.cards import luhn
+from gatekeeper.masking.detectors.digits import digits_of, luhn
 from gatekeeper.masking.detectors.entropy import high_entropy, random_looking
 
 
 def luhn_digits(match: str) -> int:
     """Check the Luhn digit over the digits of a match, whatever stands between them."""
-    digits = "".join(filter(str.isdigit, match))
+    digits = digits_of(match)
     return len(match) if digits and luhn(digits) else 0
 
 

@@ -1,12 +1,14 @@
 """Payment cards and bank accounts."""
 
 import re
+import string
 from typing import Final
 
 from stdnum.us import rtn
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START
+from gatekeeper.masking.detectors.digits import luhn
 
 _SEPARATED: Final = re.compile(r"[ -]")
 # How long a country's IBAN is (SWIFT, IBAN Registry).
@@ -37,7 +39,6 @@ _ISSUERS: Final = (
 _ISSUER: Final = re.compile("|".join(f"({prefix})" for prefix, _ in _ISSUERS))
 _LEAST_GROUP: Final = 3  # `41 11 11 …` is a list of numbers, `4111 1111 …` a card
 _FIRST_GROUPS: Final = frozenset({4, 6, 8})  # the issuer's digits: `350-5543057-3407060` is an order
-_DOUBLED: Final = bytes.maketrans(b"0123456789", b"0246813579")  # the sum of the digits of twice a digit
 
 
 def card(match: str) -> int:
@@ -59,18 +60,12 @@ def _is_card(digits: str) -> bool:
     return len(digits) in lengths and luhn(digits)
 
 
-def luhn(digits: str) -> bool:
-    """Check the last digit (ISO/IEC 7812-1 annex B); a tenth of what python-stdnum's takes."""
-    codes = digits.encode()
-    return not (sum(codes[::-2]) + sum(codes[-2::-2].translate(_DOUBLED)) - ord("0") * len(codes)) % 10
-
-
 def iban_code(match: str) -> int:
     """Find the IBAN at the start; what follows in capitals may be words."""
     match = match.upper()
-    ends = [n + 1 for n, char in enumerate(match) if char.isalnum()]
     if (length := _IBAN_LENGTHS.get(match[:2], 0)) == 0:
         return 0
+    ends = range(1, len(match) + 1) if match.isalnum() else [n + 1 for n, char in enumerate(match) if char.isalnum()]
     # what is not as long as its country's are but has the right check digits was meant as one
     whole = [ends[length - 1]] if length <= len(ends) else []
     return next((end for end in (*whole, len(match)) if not match[end : end + 1].isalnum() and _mod97(match[:end])), 0)
@@ -78,8 +73,11 @@ def iban_code(match: str) -> int:
 
 def _mod97(text: str) -> bool:
     """Check the digits of an IBAN (ISO 13616-1 §6); a tenth of what python-stdnum takes."""
-    letters = "".join(filter(str.isalnum, text))
-    return int("".join(str(int(char, 36)) for char in letters[4:] + letters[:4])) % 97 == 1
+    letters = text if text.isalnum() else text.replace(" ", "").replace("-", "")
+    return int((letters[4:] + letters[:4]).translate(_NUMBERED)) % 97 == 1
+
+
+_NUMBERED: Final = str.maketrans({letter: str(10 + n) for n, letter in enumerate(string.ascii_uppercase)})
 
 
 def routing_number(match: str) -> int:
@@ -119,6 +117,7 @@ CARDS: Final = (
         form="country and check digits",
         pattern=r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,38}(?!\w)",
         gate=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11}",
+        coded=True,
         validate=iban_code,
         validator="iban",
         priority=9,

@@ -11,11 +11,12 @@ from stdnum.pl import pesel
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START, NUMBERED_THINGS
+from gatekeeper.masking.detectors.digits import digits_of
 
 
 def nhs_number(match: str) -> int:
     """Check the modulo 11 digit; ten equal digits are no number."""
-    digits = re.sub(r"\D", "", match)
+    digits = digits_of(match)
     return len(match) if nhs.checksum(digits) == 0 and len(set(digits)) > 1 else 0
 
 
@@ -78,6 +79,7 @@ EUROPE: Final = (
         form="two letters, six digits, a letter",
         pattern=CODE_START + _NINO + r"(?:\d{6}| ?\d{2} \d{2} \d{2} ?|-\d{2}-\d{2}-\d{2}-| \d{6} )[A-D]" + CODE_END,
         gate=r"\b[A-Z]{2}[ -]?\d{2}[ -]?\d{2}[ -]?\d{2}[ -]?[A-D]\b",
+        coded=True,
         priority=6,
         spaced=True,
     ),
@@ -86,6 +88,7 @@ EUROPE: Final = (
         form="a made-up one, ZZ … T",
         pattern=CODE_START + r"ZZ(?:\d{6}| ?\d{2} \d{2} \d{2} | \d{6} )T" + CODE_END,
         gate=r"\bZZ ?\d{2} ?\d{2} ?\d{2} ?T\b",
+        coded=True,
         priority=6,
         spaced=True,
     ),
@@ -104,6 +107,7 @@ EUROPE: Final = (
         form="nine digits, or two letters and seven",
         pattern=DIGITS_START + r"(?:[A-Z]{2}\d{7}|\d{9})" + DIGITS_END,
         gate=r"\b(?:[A-Z]{2}\d{7}|\d{9})\b",
+        coded=True,
         context=r"(?:uk|u\.k\.|british|united kingdom) passport(?: ?(?:numbers?|no\.?|#))?|hm passport|hmpo",
         priority=5,
     ),
@@ -112,6 +116,7 @@ EUROPE: Final = (
         form="two letters and seven digits",
         pattern=CODE_START + r"[A-Z]{2}\d{7}" + CODE_END,
         gate=r"\b[A-Z]{2}\d{7}\b",
+        coded=True,
         context=r"passports?(?: ?(?:numbers?|no\.?|#))?|travel document",
         priority=4,
     ),
@@ -141,6 +146,7 @@ EUROPE: Final = (
         form="X, Y or Z, seven digits and a letter",
         pattern=CODE_START + r"[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z](?!\w)(?!-\w)",
         gate=r"\b[XYZ]-?\d{7}-?[A-HJ-NP-TV-Z]\b",
+        coded=True,
         validate=nie_number,
         validator="es_nie",
         priority=5,
@@ -150,6 +156,7 @@ EUROPE: Final = (
         form="three letters and six digits",
         pattern=CODE_START + r"[A-Z]{3}\d{6}[A-Z]?" + CODE_END,
         gate=r"\b[A-Z]{3}\d{6}[A-Z]?\b",
+        coded=True,
         context=r"pasaportes?|(?:spanish )?passports?(?: ?(?:numbers?|no\.?|#))?",
         priority=4,
     ),

@@ -1,10 +1,12 @@
 """Telephone numbers: the plans of `phonenumbers` decide, within forms that are clear enough to ask them."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from gatekeeper.masking.detector import Detector, Validator
 from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START, NUMBERED_THINGS
+from gatekeeper.masking.detectors.digits import digits_of
 from gatekeeper.masking.numbering import international, valid_in
 
 # Where a number without + may be at home.
@@ -16,7 +18,6 @@ _REGIONS: Final = (
 _EXTENSION: Final = r"(?:,? ?(?:x|ext\.?|extension|#) ?\d{1,6})?"
 _TAIL: Final = re.compile(r"(?i),? ?(?:x|ext\.?|extension|#) ?\d{1,6}\Z")
 _MAY_HAVE_TAIL: Final = re.compile("[xX#]")
-_NOT_DIGIT: Final = re.compile(r"\D+")
 _TRUNK_ZERO: Final = "(0)"
 _CUT: Final = re.compile(r"(?<=\d)[ ./-]")
 _DATE: Final = re.compile(
@@ -34,15 +35,14 @@ _LEAST_BARE: Final = 10
 _MOST: Final = 15
 
 
-def _digits(text: str) -> str:
-    return _NOT_DIGIT.sub("", text)
-
-
-def _ends(match: str) -> list[int]:
-    """Give where a number could end, the longest first: at its extension, before it, or where a group ends."""
-    core = len(_core(match))
-    ends = [len(match)] if core == len(match) else [len(match), core]
-    return ends + [cut.start() for cut in _CUT.finditer(match, 0, core)][::-1]
+def _ends(match: str) -> Iterator[tuple[int, str]]:
+    """Give where a number could end, the longest first, and it without extension: at that, before it, or after a group."""
+    core = _core(match)
+    yield len(match), core
+    if len(core) < len(match):
+        yield len(core), core
+    for cut in [cut.start() for cut in _CUT.finditer(core)][::-1]:
+        yield cut, core[:cut]
 
 
 def _core(match: str) -> str:
@@ -53,10 +53,9 @@ def _core(match: str) -> str:
 
 def international_number(match: str) -> int:
     """Check a number that begins with + or 00 and a country code; one that is in groups need not be in use."""
-    for end in _ends(match):
-        core = _core(match[:end])
+    for end, core in _ends(match):
         written = core.replace(_TRUNK_ZERO, "")
-        digits = _digits(written)
+        digits = digits_of(written)
         known = international(digits.removeprefix("00"))
         plus = core.startswith(("+", "(+"))
         grouped = len(core) > len(digits) + plus
@@ -69,15 +68,15 @@ def international_number(match: str) -> int:
 
 def american_number(match: str) -> int:
     """Take the North American form as it stands, `(415) 555-0132`; ten equal digits are none."""
-    return len(match) if len(set(_digits(_core(match))[-10:])) > 1 else 0
+    return len(match) if len(set(digits_of(_core(match))[-10:])) > 1 else 0
 
 
 def trunk_number(match: str) -> int:
     """Check a number that begins with 0, in the regions where that is how one is dialled."""
     if _DATE.match(match) or _ZIP_CODE.fullmatch(match):
         return 0
-    for end in _ends(match):
-        digits = _digits(_core(match[:end]))
+    for end, core in _ends(match):
+        digits = digits_of(core)
         if len(digits) >= _LEAST_WITH_TRUNK and valid_in(digits, _TRUNK_REGIONS):
             return end
     return 0
@@ -90,7 +89,7 @@ def british_number(match: str) -> int:
 
 def brazilian_number(match: str) -> int:
     """Check a number in the Brazilian form, `(11) 91234-5678`."""
-    return len(match) if valid_in(_digits(match), ("BR",)) else 0
+    return len(match) if valid_in(digits_of(match), ("BR",)) else 0
 
 
 def number_in_context(match: str) -> int:
@@ -106,9 +105,8 @@ def number_after_verb(match: str) -> int:
 def _plausible(match: str, least_bare: int) -> int:
     if _DATE.match(match) or _ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match):
         return 0
-    for end in _ends(match):
-        core = _core(match[:end])
-        digits = _digits(core)
+    for end, core in _ends(match):
+        digits = digits_of(core)
         if not _LEAST <= len(digits) <= _MOST or len(set(digits)) == 1:
             continue
         if core.isdecimal():
@@ -208,7 +206,7 @@ PHONES: Final = (
         "British, in one piece",
         r"(?<![\w+])(?<!\d[ .,-])(?:0[127]\d{9}|\(0[127]\d{3}\)\d{6,7})" + DIGITS_END,
         r"(?:\(|\b)0[127]\d{3}\)?\d{6}",
-        lambda match: len(match) if british_number(_digits(match)) else 0,
+        lambda match: len(match) if british_number(digits_of(match)) else 0,
         "phone_british",
         against=NUMBERED_THINGS,
     ),

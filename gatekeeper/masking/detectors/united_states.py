@@ -5,7 +5,7 @@ from typing import Final
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START
-from gatekeeper.masking.detectors.cards import luhn
+from gatekeeper.masking.detectors.digits import digits_of, luhn
 
 _SSN_WORDS: Final = (
     r"ssns?|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
@@ -22,18 +22,18 @@ _ITIN: Final = re.compile(r"9\d\d(?:5\d|6[0-5]|7\d|8[0-8]|9[0-24-9])\d{4}")
 
 def itin_number(match: str) -> int:
     """Check the group that says that it is a taxpayer's number."""
-    return len(match) if _ITIN.fullmatch(re.sub(r"\D", "", match)) else 0
+    return len(match) if _ITIN.fullmatch(digits_of(match)) else 0
 
 
 def dea_number(match: str) -> int:
     """Check the last digit of a DEA registration number (21 CFR 1301; DEA Diversion Control)."""
-    digits = [int(char) for char in re.sub(r"\D", "", match)[-7:]]
+    digits = [int(char) for char in digits_of(match)[-7:]]
     return len(match) if (sum(digits[0:6:2]) + 2 * sum(digits[1:6:2])) % 10 == digits[6] else 0
 
 
 def npi_number(match: str) -> int:
     """Check the Luhn digit, the prefix 80840 included (45 CFR 162.406)."""
-    return len(match) if luhn("80840" + re.sub(r"\D", "", match)) else 0
+    return len(match) if luhn("80840" + digits_of(match)) else 0
 
 
 _LEAST_DIGITS: Final = 2
@@ -124,6 +124,7 @@ UNITED_STATES: Final = (
         form="DEA number",
         pattern=CODE_START + r"[ABCDEFGHJKLMPRSTUX][A-Z9]-?\d{7}" + CODE_END,
         gate=r"\b[ABCDEFGHJKLMPRSTUX][A-Z9]-?\d{7}\b",
+        coded=True,
         validate=dea_number,
         validator="dea",
         priority=4,
@@ -171,6 +172,7 @@ UNITED_STATES: Final = (
         form="nine digits, or a letter and eight",
         pattern=DIGITS_START + r"(?:[A-Z]\d{8}|\d{9})" + DIGITS_END,
         gate=r"\b(?:[A-Z]\d{8}|\d{9})\b",
+        coded=True,
         context=_PASSPORT_WORDS,
         against=r"uk|british|united kingdom|spanish|indian|india|phone|account|ssn|routing",
         priority=4,

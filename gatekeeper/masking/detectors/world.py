@@ -3,7 +3,6 @@
 Patterns see to length and digits, so python-stdnum is asked for the checksum alone, which takes a third of the time.
 """
 
-import re
 from typing import Final
 
 from stdnum import verhoeff
@@ -12,28 +11,24 @@ from stdnum.in_ import pan
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START, NUMBERED_THINGS
-from gatekeeper.masking.detectors.cards import luhn
-
-
-def _digits(match: str) -> str:
-    return re.sub(r"\D", "", match)
+from gatekeeper.masking.detectors.digits import digits_of, luhn
 
 
 def abn_number(match: str) -> int:
     """Check an Australian Business Number."""
-    digits = _digits(match)
+    digits = digits_of(match)
     return len(match) if abn.calc_check_digits(digits[2:]) == digits[:2] else 0
 
 
 def acn_number(match: str) -> int:
     """Check an Australian Company Number."""
-    digits = _digits(match)
+    digits = digits_of(match)
     return len(match) if acn.calc_check_digit(digits) == digits[-1] else 0
 
 
 def tfn_number(match: str) -> int:
     """Check an Australian Tax File Number."""
-    return len(match) if tfn.checksum(_digits(match)) == 0 else 0
+    return len(match) if tfn.checksum(digits_of(match)) == 0 else 0
 
 
 _MEDICARE_WEIGHTS: Final = (1, 3, 7, 9, 1, 3, 7, 9)
@@ -41,19 +36,19 @@ _MEDICARE_WEIGHTS: Final = (1, 3, 7, 9, 1, 3, 7, 9)
 
 def medicare_number(match: str) -> int:
     """Check the ninth digit over the first eight of an Australian Medicare number (METeOR 270101)."""
-    digits = [int(char) for char in _digits(match)]
+    digits = [int(char) for char in digits_of(match)]
     total = sum(weight * digit for weight, digit in zip(_MEDICARE_WEIGHTS, digits, strict=False))
     return len(match) if total % 10 == digits[8] else 0
 
 
 def sin_number(match: str) -> int:
     """Check a Canadian Social Insurance Number."""
-    return len(match) if luhn(_digits(match)) else 0
+    return len(match) if luhn(digits_of(match)) else 0
 
 
 def aadhaar_number(match: str) -> int:
     """Check the Verhoeff digit of an Indian Aadhaar number."""
-    digits = _digits(match)
+    digits = digits_of(match)
     return len(match) if verhoeff.checksum(digits) == 0 and digits != digits[::-1] else 0
 
 
@@ -64,7 +59,7 @@ def pan_number(match: str) -> int:
 
 def cpf_number(match: str) -> int:
     """Check both digits of a Brazilian CPF; eleven equal digits are none."""
-    digits = [int(digit) for digit in _digits(match)]
+    digits = [int(digit) for digit in digits_of(match)]
     for size in (9, 10):
         total = sum(digit * weight for digit, weight in zip(digits, range(size + 1, 1, -1), strict=False))
         if total * 10 % 11 % 10 != digits[size]:
@@ -125,6 +120,7 @@ WORLD: Final = (
         # the fourth letter says whose it is (Income Tax Department)
         pattern=CODE_START + r"[A-Z]{3}[ABCFGHJLPT][A-Z](?!0000)\d{4}[A-Z]" + CODE_END,
         gate=r"\b[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]\b",
+        coded=True,
         validate=pan_number,
         validator="in_pan",
         against=r"serials?|s/n|models?|skus?|parts?|coupons?|promo|vouchers?|codes?|tracking|orders?",
@@ -144,6 +140,7 @@ WORLD: Final = (
         form="a letter and seven digits",
         pattern=CODE_START + r"[A-PR-WY][0-9]\d ?\d{5}" + CODE_END,
         gate=r"\b[A-PR-WY]\d{2} ?\d{5}\b",
+        coded=True,
         context=r"(?:indian )?passports?(?: ?(?:numbers?|no\.?|#))?|travel document",
         priority=4,
         spaced=True,
@@ -154,6 +151,7 @@ WORLD: Final = (
         form="a letter, seven digits, a letter",
         pattern=CODE_START + r"[STFGM]\d{7}[A-Z]" + CODE_END,
         gate=r"\b[STFGM]\d{7}[A-Z]\b",
+        coded=True,
         validate=nric,
         validator="sg_nric_fin",
         priority=5,

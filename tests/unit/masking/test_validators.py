@@ -15,7 +15,8 @@ from stdnum.pl import pesel
 from stdnum.us import rtn
 
 from gatekeeper.masking.detector import Validator
-from gatekeeper.masking.detectors.cards import card, iban_code, luhn, routing_number
+from gatekeeper.masking.detectors.cards import card, iban_code, routing_number
+from gatekeeper.masking.detectors.digits import luhn
 from gatekeeper.masking.detectors.entropy import random_looking
 from gatekeeper.masking.detectors.europe import nhs_number, pesel_number
 from gatekeeper.masking.detectors.network import email
