@@ -153,10 +153,10 @@ UNITED_STATES: Final = (
     Detector(
         entity="US_DRIVER_LICENSE",
         form="the shapes of the states",
-        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:-\d{1,3})?|[A-Za-z0-9*]{5,19})"
+        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:-\d{1,3})?|(?=[A-Za-z0-9][A-Za-z0-9*]{0,17}\d)[A-Za-z0-9*]{5,19})"
         + DIGITS_END,
         gate=r"\d",
-        shape=r"\b[A-Za-z0-9][A-Za-z0-9* -]{4}",
+        shape=r"\b[A-Za-z0-9](?:[ -]?|[A-Za-z0-9*]{0,17})\d",
         validate=licence_number,
         validator="licence_number",
         context=_LICENCE_WORDS,

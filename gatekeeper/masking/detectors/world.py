@@ -194,7 +194,7 @@ WORLD: Final = (
         numeric=True,
         validate=cpf_number,
         validator="br_cpf",
-        context=r"cpf(?: ?(?:n[ºo°]\.?|numero|número))?|cadastro de pessoas? físicas?|cadastro de pessoa",
+        context=r"cpf(?: ?(?:n(?:º|o|°)\.?|numero|número))?|cadastro de pessoas? físicas?|cadastro de pessoa",
         priority=7,
         spaced=True,
     ),
