@@ -81,6 +81,7 @@ DATES: Final = (
         form="eight digits",
         pattern=r"(?<!\w)(?:(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])(?:19|20)\d\d)(?!\w)",
         gate=r"\b\d{8}\b",
+        numeric=True,
         context=_BORN,
         within=24,
         priority=5,
