@@ -74,11 +74,13 @@ class Gate:
         self.numbers = NumberGate(detectors)
         self.free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
 
-    def shaped(self, data: bytes) -> tuple[Rows, Rows]:
-        """Give the detectors whose shape is in a text: those that aren't numeric, and numeric ones."""
-        shaped = self._shapes.found(data)
-        numeric = shaped & self._numeric
-        return shaped ^ numeric, numeric
+    def promising(self, data: bytes) -> tuple[Rows, Rows]:
+        """Give the detectors whose shape and word are in a text: those that aren't numeric, and numeric ones."""
+        rows = self._shapes.found(data)
+        if rows & ~self.free:
+            rows &= self.told(data)
+        numeric = rows & self._numeric
+        return rows ^ numeric, numeric
 
     def told(self, data: bytes) -> Rows:
         """Give the detectors that ask for no word, or for one that is there."""
@@ -89,17 +91,9 @@ class Gate:
 
     def passes(self, data: bytes) -> bool:
         """Tell whether any detector is worth running."""
-        rows, numeric = self.shaped(data)
-        if rows & self.free:
-            return True
-        told = self.told(data) if rows else 0
-        if rows & told:
-            return True
-        for at, could in self.numbers.starts(data, 0, numeric) if numeric else ():
-            told = told or (self.told(data) if could & ~self.free else 0)
-            if (promising := could & numeric & (told or self.free)) and promising & self.numbers.exactly(data, at):
-                return True
-        return False
+        rows, numeric = self.promising(data)
+        numbers = self.numbers.starts(data, 0, numeric) if numeric else ()
+        return bool(rows) or any(could & self.numbers.exactly(data, at) for at, could in numbers)
 
 
 class Index:
@@ -157,13 +151,13 @@ class NumberGate:
         self._missed = 0
 
     def starts(self, data: bytes, start: int, rows: Rows) -> Iterator[tuple[int, Rows]]:
-        """Give each place from `start` on where one of `rows` could match, with all detectors that could by form."""
+        """Give each place from `start` on where one of `rows` could match, with those of them that could by form."""
         forms, begun = self._forms, self._begun
         for run in (_CODE_RUN if rows & self._coded else _RUN).finditer(data, start):
             begin, end = run.span()
             if end - begin > _LONG_RUN:
                 for number in _NUMBER.finditer(data, begin, end):
-                    if could := self.exactly(data, number.start()):
+                    if could := rows & self.exactly(data, number.start()):
                         yield number.start(), could
                 continue
             form = data[begin : end + 1].translate(_FORM)
@@ -171,12 +165,10 @@ class NumberGate:
                 places = self._places(form)
             for offset, rest, coded in places:
                 at = begin + offset
-                if coded:
-                    yield at, coded
-                    continue
-                lead = data[at : at + _LEAD]
-                known = begun.get((lead, rest))
-                if could := self._first_time(lead, rest, data, at) if known is None else known:
+                known = coded or begun.get((data[at : at + _LEAD], rest))
+                if known is None:
+                    known = self._first_time(data[at : at + _LEAD], rest, data, at)
+                if could := known & rows:
                     yield at, could
 
     def exactly(self, data: bytes, at: int) -> Rows:

@@ -169,13 +169,10 @@ class Scanner:
         if len(text) - start < _LEAST:
             return
         work.spend(len(data) // _GATE_CHARACTERS)
-        rows, numeric = self._gate.shaped(data)
+        rows, numeric = self._gate.promising(data)
         if not rows and not numeric:
             return
         place = _Place(text, data, start, stop, fields)
-        if rows & ~self._gate.free:
-            place.told = self._gate.told(data)
-            rows &= place.told
         for row in self._rows(rows) if rows else ():
             yield from self._of(row, place, work)
         if numeric:
@@ -222,7 +219,7 @@ class Scanner:
                 return
             if closed and begin < covered:
                 continue
-            rows = self._promising(could & numeric, begin, place, work)
+            rows = self._promising(could, begin, place, work)
             if not rows or (bounds := place.bounds(begin)) is None:
                 continue
             for row in self._rows(rows):
@@ -240,13 +237,9 @@ class Scanner:
 
     def _promising(self, rows: Rows, begin: int, place: "_Place", work: Work) -> Rows:
         """Leave of detectors those that could match at a place by what is there, and whose word could be."""
-        if rows & ~self._gate.free:
-            if place.told is None:
-                place.told = self._gate.told(place.data)
-            rows &= place.told
-            if rows & ~self._gate.free and not place.near:
-                work.spend(_TRY)
-                rows &= self._gate.told(place.data[max(0, begin - CONTEXT) : begin])
+        if rows & ~self._gate.free and not place.near:
+            work.spend(_TRY)
+            rows &= self._gate.told(place.data[max(0, begin - CONTEXT) : begin])
         if rows.bit_count() > _FEW:
             work.spend(_TRY)
             rows &= self._gate.numbers.exactly(place.data, begin)
@@ -279,13 +272,12 @@ class Scanner:
 class _Place:
     """What is looked at, and where: a text, as it is and as the gate reads it."""
 
-    __slots__ = ("_fields", "_whole", "data", "near", "start", "stop", "text", "told")
+    __slots__ = ("_fields", "_whole", "data", "near", "start", "stop", "text")
 
     def __init__(self, text: str, data: bytes, start: int, stop: int, fields: Fields | None) -> None:
         self.text, self.data, self.start, self.stop, self._fields = text, data, start, stop, fields
         self._whole = 0, len(text)
         self.near = fields is None and len(data) <= _NEAR
-        self.told: Rows | None = None
 
     def bounds(self, at: int) -> tuple[int, int] | None:
         """Give what a match at a place may see: from where to the left, and up to where."""
