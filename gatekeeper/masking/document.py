@@ -142,11 +142,11 @@ def replacements(hits: Iterable[Hit], operators: Operators) -> list[Replacement]
 
 
 def rewrite(text: str, changes: Iterable[Replacement]) -> str:
-    """Put replacements in; one that begins within another is left out."""
+    """Put replacements in; one within another is left out, one that goes on beyond it replaces the rest."""
     pieces: list[str] = []
     at = 0
     for start, end, instead in sorted(changes):
-        if start >= at:
+        if end > at or start >= at:
             pieces += (text[at:start], instead)
             at = end
     pieces.append(text[at:])

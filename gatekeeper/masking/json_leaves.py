@@ -25,7 +25,7 @@ from gatekeeper.masking.json_source import (
 )
 from gatekeeper.masking.scanner import BETWEEN, Fields, Scanner, Work
 from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in
-from gatekeeper.masking.view import fold, folded, json_meaning, json_string
+from gatekeeper.masking.view import folded, json_meaning, json_string
 
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
 TELLING_DIGITS: Final = 13
@@ -191,8 +191,7 @@ def _found(
         return whole_number(scanner, text, left, work)
     if text.lstrip()[:1] in JSON_STARTS:
         return find(scanner, text, work, left)
-    view = fold(text)
-    return [found_in(text, view, span, base) for span in spans]
+    return found_in(text, spans, base)
 
 
 def whole_number(scanner: Scanner, digits: str, left: str, work: Work) -> list[Found]:

@@ -54,14 +54,25 @@ def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]
     base = len(left)
     if not (spans := scanner.scan(left + folded(text), base, base, work, final=True).spans):
         return []
+    return found_in(text, spans, base)
+
+
+def found_in(text: str, spans: Sequence[Span], base: int) -> list[Found]:
+    """Give spans of a folded text as what was found in the text; `base`: where it began for the scanner.
+
+    Where one character is looked at as several, `¼` as `1⁄4`, two spans may share it: the first has it.
+    """
     view = fold(text)
-    return [found_in(text, view, span, base) for span in spans]
-
-
-def found_in(text: str, view: View, span: Span, base: int) -> Found:
-    """Give a span of a text's view as what was found in the text; `base`: where the view began for the scanner."""
-    start, end = view.source(span.start - base, span.end - base)
-    return Found(start, end, span.entity, text[start:end], view.text[span.start - base : span.end - base], as_is)
+    found: list[Found] = []
+    at = 0
+    for span in spans:
+        start, end = view.source(span.start - base, span.end - base)
+        if at < end:
+            start = max(at, start)
+            value = view.text[span.start - base : span.end - base]
+            found.append(Found(start, end, span.entity, text[start:end], value, as_is))
+            at = end
+    return found
 
 
 JSON_STARTS: Final = frozenset('{["')

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from gatekeeper.config import MaskingConfig, OperatorConfig, OperatorName, RequestMasking
 from gatekeeper.exchange import Finding, Message
-from gatekeeper.masking import Inspected, Masker, UnreadableBody, mask_text
+from gatekeeper.masking import Inspected, Masker, UnreadableBody, find_spans, mask_text
+from gatekeeper.masking.document import rewrite
 
 CARD = "4111111111111111"
 MASKER = Masker(MaskingConfig(), b"a key for tests")
@@ -420,3 +421,25 @@ def test_plain_text_is_masked_as_it_may_be_recorded() -> None:
     assert mask_text(MASKER, "to john@example.com, 1\n") == "to <EMAIL_ADDRESS>, 1\n"
     assert mask_text(keeping, "to john@example.com") == "to <EMAIL_ADDRESS>"
     assert mask_text(MASKER, "") == ""
+
+
+SHARED = "sk-proj-Zx81kfPq0sNf81mWqPz0aa¼john.smith@example.com"
+
+
+@pytest.mark.parametrize("media", ["text/plain", "application/json"])
+def test_two_values_may_share_a_character_that_is_looked_at_as_several(media: str) -> None:
+    body = json.dumps({"a": SHARED}, ensure_ascii=False) if media == "application/json" else SHARED
+    wanted = "<API_KEY><EMAIL_ADDRESS>"
+
+    assert masked(body, media).decode() == (json.dumps({"a": wanted}) if media == "application/json" else wanted)
+    assert mask_text(MASKER, SHARED) == wanted
+
+
+def test_spans_share_no_character() -> None:
+    first, second = find_spans(SHARED)
+
+    assert first.end == second.start
+
+
+def test_of_a_replacement_that_overlaps_another_the_rest_is_put_in() -> None:
+    assert rewrite("abcdefgh", [(0, 4, "X"), (1, 3, "-"), (2, 6, "Y")]) == "XYgh"
