@@ -183,8 +183,9 @@ class NumberGate:
             for begin in begins
             if (could := self._loose.found(form[begin:]))
         )
-        if len(self._forms) < _REMEMBERED:
-            self._forms[form] = places
+        if len(self._forms) >= _REMEMBERED:  # what filled it may have been one hostile text
+            self._forms.clear()
+        self._forms[form] = places
         return places
 
     def _first_time(self, lead: bytes, rest: bytes, data: bytes, at: int) -> Rows:
@@ -193,10 +194,9 @@ class NumberGate:
             could = self._begun[lead, rest] = self._by_first_digits(lead, rest)
             return could
         self._missed += 1
-        if self._missed == _FORGOTTEN_AFTER:  # what filled it may have been one hostile text
+        if self._missed == _FORGOTTEN_AFTER:
             self._missed = 0
             self._begun.clear()
-            self._forms.clear()
         return self.exactly(data, at)
 
     def _by_first_digits(self, lead: bytes, rest: bytes) -> Rows:

@@ -123,7 +123,7 @@ EUROPE: Final = (
     Detector(
         entity="ES_NIF",
         form="eight digits and a letter",
-        pattern=CODE_START + r"\d{8}-?[A-HJ-NP-TV-Z](?!\w)(?!-\w)",
+        pattern=CODE_START + r"(?<!\d\.)\d{8}-?[A-HJ-NP-TV-Z](?!\w)(?!-\w)",
         gate=r"\b\d{8}-?[A-HJ-NP-TV-Z]\b",
         numeric=True,
         validate=nif,
@@ -133,7 +133,7 @@ EUROPE: Final = (
     Detector(
         entity="ES_NIF",
         form="after its words",
-        pattern=CODE_START + r"(?i:\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-Z])(?!\w)",
+        pattern=CODE_START + r"(?<!\d\.)(?i:\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-Z])(?!\w)",
         gate=r"(?i)\b\d{1,2}\.?\d{3}\.?\d{3}[ -]?[A-Z]\b",
         shape=r"\b\d{1,2}\.?\d{3}\.?\d{3}",
         numeric=True,

@@ -59,7 +59,7 @@ UNITED_STATES: Final = (
         entity="US_SSN",
         form="with dashes",
         # never issued: area 000, 666, 9xx; group 00; serial 0000 (SSA, POMS RM 10201.035)
-        pattern=r"(?<!\w)(?<!\w-)(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?!\w)(?!-\w)",
+        pattern=r"(?<!\w)(?<!\w-)(?<!\d\.)(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?!\w)(?!-\w)",
         gate=r"\b\d{3}-\d{2}-\d{4}\b",
         numeric=True,
         priority=7,
