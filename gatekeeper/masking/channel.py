@@ -76,7 +76,10 @@ class Channel:
         scan = self._scanner.scan(looked_at, base - self._back, base, work, final=final)
         limit = max([base, scan.settled, *(span.end for span in scan.spans)])
         spans = [(span.start - base, span.end - base, span.entity) for span in scan.spans]
+        passed = self._passed
         pieces = list(self._release(view, spans, self._reach(view, limit - base, cut)))
+        # A character that is looked at as several has gone as a whole, or not at all.
+        limit = base + view.place(self._passed - passed)
         self._back = limit - min(scan.settled, limit)
         self._left = looked_at[max(0, min(scan.settled, limit) - LEFT) : limit]
         if not final and len(self._pending) > HOLD_LIMIT:

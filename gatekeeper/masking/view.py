@@ -3,6 +3,7 @@
 Detection runs on a view; what is masked is the place in the original that the view's characters stand for.
 """
 
+import bisect
 import functools
 import json
 import re
@@ -25,6 +26,10 @@ class View(msgspec.Struct, frozen=True, gc=False):
         if self.starts is None or self.ends is None:
             return start, end
         return self.starts[start], self.ends[end - 1]
+
+    def place(self, at: int) -> int:
+        """Give the place in `text` of the first character that stands for what begins in the source from `at` on."""
+        return min(at, len(self.text)) if self.starts is None else bisect.bisect_left(self.starts, at)
 
     def then(self, further: Self) -> "View":
         """Take `further`, a view of this text, as a view of this view's source."""

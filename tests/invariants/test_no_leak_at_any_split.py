@@ -109,6 +109,7 @@ def whole(text: str) -> str:
 @example("a john@example.co and m", [18])
 @example("x 4111 1111 1111 1111 4111 1111 1111 1111", [7, 22])
 @example("sk-proj-Zx81kfPq0sNf81mWqPz0aa¼john.smith@example.com", [])
+@example("sk-proj-Zx81kfPq0sNf81mWqPz0aa¼4111 1111 1111 1111", [])
 @examples(1000)
 def test_the_client_reads_the_same_text_however_it_was_split_over_deltas(text: str, places: list[int]) -> None:
     body = events([{"content": piece} for piece in cut(text, places)])
