@@ -17,7 +17,7 @@ AGAINST: Final = 18
 _FIELD_END: Final = re.compile(r"\"\s*,|,\s*\\*\"")
 
 # Words end where letters and digits do, or where camelCase goes on: `user_ssn` and `userSsn`, but not `lessness`.
-_LEFT: Final = r"(?:(?<![A-Za-z0-9])|(?<=(?-i:[a-z0-9]))(?=(?-i:[A-Z])))"
+_LEFT: Final = r"(?:(?<![A-Za-z0-9])|(?<=(?-i:[a-z]))(?=(?-i:[A-Z])))"
 _RIGHT: Final = r"(?:(?![A-Za-z0-9])|(?<=(?-i:[a-z]))(?=(?-i:[A-Z])))"
 
 type Place = tuple[int, int]
@@ -30,7 +30,7 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
         for field_end in _FIELD_END.finditer(text, start, at):
             start = field_end.end()
     last: Place | None = None
-    if _CAMEL.search(window) is None and (part := text[max(0, start - 1) : at]).isascii():
+    if _CAMEL.search(data, max(0, start - 1), at) is None and (part := text[max(0, start - 1) : at]).isascii():
         skipped = start - max(0, start - 1)
         for match in _small(words).finditer(part.lower(), skipped):
             last = match.start() + start - skipped, match.end() + start - skipped
@@ -38,6 +38,30 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
     for match in _compiled(words).finditer(text, start, at):
         last = match.span()
     return last
+
+
+def name_around(text: str, word: Place, at: int) -> str:
+    """Give the name that a word is a part of, `last_*_at` for `call` in `lastCallAt`, up to a place; `*` for none."""
+    start, end = word
+    left = _NAME_BEFORE.search(text, max(0, start - CONTEXT), start)
+    right = _NAME_AFTER.match(text, end, at)
+    parts = [_PART.findall(found[0]) if found else [] for found in (left, right)]
+    return "_".join([*parts[0], "*", *parts[1]]).lower()
+
+
+_NAME_BEFORE: Final = re.compile(r"\w+\Z")
+_NAME_AFTER: Final = re.compile(r"\w+")
+_PART: Final = re.compile(r"[^\W\d_]?[^\WA-Z\d_]+|[A-Z]+|\d+")
+
+
+def links(words: str, text: str, word: Place, at: int) -> bool:
+    """Tell whether a number belongs to a word: between them is nothing, or at the end one of `words` or a name."""
+    name = _NAME_AFTER.match(text, word[1], at)
+    last = _LAST_WORD.search(text, name.end() if name else word[1], at)
+    return last is None or last[0].istitle() or re.fullmatch(words, last[1].lower()) is not None
+
+
+_LAST_WORD: Final = re.compile(r"([^\W\d_]+)[\W\d_]*\Z")
 
 
 def is_near(words: str, window: bytes) -> bool:

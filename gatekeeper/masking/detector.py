@@ -34,6 +34,11 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     `against`: none of these may stand there, nearer than that word; without `context`, near the match.
     Both are alternatives in syntax that RE2 and `regex` share, without case.
 
+    `named`: what must match the name that its word is a part of (`last_*_at` in `lastCallAt`, see context.name_around).
+
+    `linked`: where more stands between its word and a match of digits alone, the last of it must be one of these words,
+    or a name.
+
     `validate` says how much of a match counts, `validator` is its name. `cost`: what one validation costs, in
     units of Work. `default`: whether it is on unless the configuration says otherwise.
     """
@@ -48,6 +53,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     within: int = 64
     lead: int = 0
     against: str = ""
+    named: str = ""
+    linked: str = ""
     priority: int = 0
     cost: int = 100
     spaced: bool = False

@@ -16,7 +16,7 @@ from gatekeeper.masking.detector import Detector
 
 _MEMORY: Final = 64 << 20  # bytes; RE2 answers «no match» where its automaton finds no room
 _REACH: Final = 256  # characters that a gate's pattern may span
-_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+_CLASS_OR_NOT_ASCII: Final = re.compile(r"\[[^\]]*\]|[^\x00-\x7f]")
 
 
 def gate_bytes(text: str) -> bytes:
@@ -26,10 +26,13 @@ def gate_bytes(text: str) -> bytes:
 
 def words_gate(words: str) -> str:
     """Give RE2's form of context words."""
-    return f"(?i:{_NOT_ASCII.sub('[?]', spaced(words))})"
+    read = _CLASS_OR_NOT_ASCII.sub(
+        lambda found: gate_bytes(found[0]).decode() if found[0][1:] else "[?]", spaced(words)
+    )
+    return f"(?i:{read})"
 
 
-CAMEL: Final = "[a-z0-9][A-Z]"
+CAMEL: Final = "[a-z][A-Z]"
 """Where a word may begin within another, as in `customerSsn`."""
 
 
@@ -43,8 +46,8 @@ _SPACE: Final = re.compile(r"(\[[^\]]*\]|\\.)| ")
 
 @functools.cache
 def spaced(words: str) -> str:
-    """Let a space in context words also be a dash or an underscore, as in names: `date_of_birth`."""
-    return _SPACE.sub(lambda found: found[1] if found[1] not in {None, "[ -]"} else "[ _-]", words)
+    """Let a space in context words also be a dash, an underscore or nothing: `date_of_birth`, `dateOfBirth`."""
+    return _SPACE.sub(lambda found: found[1] if found[1] not in {None, "[ -]"} else "[ _-]?", words)
 
 
 type Rows = int

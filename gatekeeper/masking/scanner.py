@@ -8,6 +8,7 @@ import bisect
 import enum
 import functools
 import itertools
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -17,7 +18,7 @@ import regex  # type: ignore[import-untyped]  # its types are a package of their
 
 from gatekeeper.masking.allow import NOTHING, Allowed
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS
-from gatekeeper.masking.context import AGAINST, CONTEXT, is_near, nearest_word
+from gatekeeper.masking.context import AGAINST, CONTEXT, is_near, links, name_around, nearest_word
 from gatekeeper.masking.detector import Detector, Span
 from gatekeeper.masking.gate import Gate, Rows, gate_bytes, goes_on, locate, locate_words, numbers_of
 from gatekeeper.masking.growth import Growth
@@ -251,7 +252,7 @@ class Scanner:
         word = None
         if detector.context:
             word = nearest_word(detector.context, text, data, start, max(left, start - detector.within))
-            if word is None:
+            if word is None or not _speaks_for(detector, text, word, match):
                 return Candidate(start, end, detector, Outcome.NO_WORD)
         if detector.against:
             within = word[1] if word else max(left, start - AGAINST)
@@ -316,6 +317,15 @@ def _resolved(candidates: list[Candidate], floor: int) -> tuple[Span, ...]:
             spans.append(Span(max(candidate.start, floor), candidate.end, candidate.detector.entity))
             floor = candidate.end
     return tuple(spans)
+
+
+def _speaks_for(detector: Detector, text: str, word: tuple[int, int], match: regex.Match[str]) -> bool:
+    """Tell whether a word says of a match what it is: by the name it is a part of, and by what is between."""
+    if detector.linked and match[0].isdecimal() and not links(detector.linked, text, word, match.start()):
+        return False
+    if not detector.named or (name := name_around(text, word, match.start())) == "*":
+        return True
+    return re.fullmatch(detector.named, name) is not None
 
 
 @functools.cache

@@ -12,7 +12,7 @@ _LEFT: Final = r"(?<![A-Za-z0-9])"
 _SHAPES: Final = (
     ("sk-ant-", r"[\w-]{16,250}"),  # Anthropic
     ("sk-(?:proj|svcacct|admin|or-v1|None|lf|litellm)-", r"[\w-]{16,250}"),  # OpenAI, OpenRouter, Langfuse, LiteLLM
-    ("(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)", "[A-Z0-9]{16,20}"),  # AWS access key ids
+    ("(?:AKIA|ASIA|ABIA|ACCA)", "[A-Z0-9]{16,20}"),  # AWS access key ids
     ("ABSK", "[A-Za-z0-9+/]{100,270}={0,2}"),  # AWS Bedrock
     ("gh[pousr]_", "[A-Za-z0-9]{30,255}"),  # GitHub
     ("github_pat_", r"\w{22,255}"),
@@ -122,13 +122,15 @@ def _shape(start: str, rest: str) -> Detector:
     )
 
 
-_VALUE: Final = r"(?<![\w+/=.~-])[A-Za-z0-9_+/=.~-]{16,250}(?![\w+/=~-])"
-_VALUE_SHAPE: Final = r"(?:^|[^\w+/=.~-])[\w+/=.~-]{16}"
-_QUOTE: Final = r"(?<=[:=>(]\s{0,2}[\"'`]?|\bis:? |\bkey |\btoken |\bsecret |[Bb]earer )"
+_VALUE: Final = r"(?<![\w+/.~-])[A-Za-z0-9_+/=.~-]{16,250}(?![\w+/=~-])"
+_VALUE_SHAPE: Final = r"(?:^|[^\w+/.~-])[\w+/=.~-]{16}"
+_QUOTE: Final = (
+    r"(?<=[:=>(]\s{0,2}[\"'`]?|\bis:? |\bkey |\btoken |\bsecret |[Bb]earer |(?:KEY|TOKEN|SECRET|ApiKey|Token) )"
+)
 _KEY_WORDS: Final = (
-    r"(?:x[ _-]?)?api[ _-]?(?:keys?|tokens?|secrets?)|apikeys?|secret[ _-]?(?:access[ _-]?)?keys?|client[ _-]?secrets?|"
-    r"(?:access|auth|bearer|refresh|session|bot|deploy|personal[ _-]?access|service)[ _-]?tokens?|"
-    r"(?:access|account|private|signing|encryption|master|shared|subscription|consumer|storage|instrumentation)[ _-]?keys?|"
+    r"(?:x[ _-]?)?api[ _.-]?(?:keys?|tokens?|secrets?)|apikeys?|secret[ _-]?(?:access[ _-]?)?keys?|client[ _-]?secrets?|"
+    r"(?:access|auth|bearer|refresh|session|bot|deploy|private|personal[ _-]?access|service)[ _-]?tokens?|"
+    r"(?:access|account|app|private|signing|encryption|master|shared|subscription|consumer|storage|instrumentation)[ _-]?keys?|"
     r"(?:app|signing|webhook|shared|consumer|jwt|app)[ _-]?secrets?|authorization|bearer|"
     r"(?:openai|anthropic|azure|aws|google|gemini|mistral|cohere|groq|deepseek|heroku|cloudflare|vercel|together|"
     r"pinecone|datadog|twilio|stripe|sendgrid|mailgun|algolia|fastly|okta|auth0|dropbox|asana|jira|circleci|"

@@ -7,7 +7,7 @@ from typing import Final
 from stdnum.us import rtn
 
 from gatekeeper.masking.detector import Detector
-from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START
+from gatekeeper.masking.detectors.bounds import COUNTED, DIGITS_END, DIGITS_START, LINKING
 from gatekeeper.masking.detectors.digits import luhn
 
 _SEPARATED: Final = re.compile(r"[ -]")
@@ -156,7 +156,9 @@ CARDS: Final = (
         validate=account_number,
         validator="account_number",
         context=_ACCOUNT_WORDS,
-        against=r"aws|azure|gcp|subscription|ids?|created|updated|expires?|since|time|timestamp|order|invoice|ref|"
+        named=COUNTED,
+        linked=rf"{LINKING}|{_ACCOUNT_WORDS}",
+        against=r"aws|azure|gcp|subscription|followers|growth|manager|ids?|created|updated|expires?|since|time|timestamp|order|invoice|ref|"
         r"phone|tel|call|card|balance|passport|routing|licen[cs]e|ssn|abn|acn|tfn|npi|nhs|medicare",
         within=40,
         priority=4,

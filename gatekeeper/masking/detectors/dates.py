@@ -6,7 +6,8 @@ from typing import Final
 from gatekeeper.masking.detector import Detector
 
 _MONTHS: Final = (
-    r"(?:jan(?:uary|uar|vier|eiro|uari)?|enero|gennaio|feb(?:ruary|ruar|rero|braio|ruari)?|février|fevereiro|"
+    r"(?:stycznia|lutego|marca|kwietnia|maja|czerwca|lipca|sierpnia|września|października|listopada|grudnia|"
+    r"jan(?:uary|uar|vier|eiro|uari)?|enero|gennaio|feb(?:ruary|ruar|rero|braio|ruari)?|février|fevereiro|"
     r"mar(?:ch|s|zo|ço|ec)?|märz|maart|apr(?:il|ile)?|avril|abril|may|mai|mayo|maggio|maio|mei|"
     r"june?|juni|juin|junio|giugno|junho|july?|juli|juillet|julio|luglio|julho|aug(?:ust|ustus)?|août|agosto|"
     r"sept?(?:ember|embre|iembre)?|settembre|setembro|oct(?:ober|obre|ubre)?|okt(?:ober)?|ottobre|outubro|"
@@ -26,7 +27,10 @@ _WRITTEN: Final = (
 _BORN: Final = (
     r"born(?: on| in)?|d\.?o\.?b\.?|date ?of ?birth|birth ?(?:date|day|dt)|dateofbirth|bdate|b-?day|birth ?[:=]|geb(?:oren|\.)?(?: am)?|"
     r"geburts(?:datum|tag)|né(?:\(?e\)?)? le|date de naissance|naissance|fecha de nacimiento|nacid[oa](?: el)?|"
-    r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|urodzon[ya]|data urodzenia"
+    r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|urodzon[ya]|data ur(?:odzenia|\.)?|ur\.(?: dnia)?|"
+    r"fecha ?nac(?:imiento)?|fecha de nac|f\. ?nac|nació(?: el)?|data ?nasc(?:ita|imento)|data de nasc|nasc\.|nasci em|nat[oa]/[oa] il|"
+    r"nat[oa] a [a-z' ]{2,32}(?: \([a-z]{2}\))? il|birth ?time|née? à [a-z]{2,20} le|anniversaire(?: est)?(?: le)?|födelsedatum|fødselsdato|"
+    r"datum narození|дата рождения|doğum tarihi|出生日期|生年月日"
 )
 _GROUPS: Final = re.compile(r"\d+")
 _MONTHS_A_YEAR: Final = 12
@@ -62,6 +66,7 @@ DATES: Final = (
         validate=calendar_date,
         validator="calendar_date",
         context=_BORN,
+        against="default|min|max|ausgabe|seiten",
         priority=6,
         spaced=True,
     ),

@@ -183,7 +183,7 @@ EUROPE: Final = (
         validator="de_tax_id",
         context=r"steuer(?:liche )?[ -]?(?:id(?:ent(?:ifikations)?)?(?:nr|nummer)?|identifikation|nummer|idnr)\.?|idnr\.?|"
         r"steueridentifikationsnummer|steuerid|tax ?(?:id(?:entification)?)(?: ?(?:numbers?|no\.?))?|tin|bzst|"
-        r"persönliche identifikationsnummer",
+        r"(?:persönliche )?identifikationsnummer(?: \(§ 139b ao\))?",
         priority=7,
         spaced=True,
     ),

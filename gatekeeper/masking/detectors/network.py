@@ -11,9 +11,10 @@ from gatekeeper.masking.detector import Detector
 # A file's ending or a unit's, where a top-level domain would stand: `icon@2x.png`, `getty@tty1.service`.
 _NO_DOMAIN: Final = re.compile(
     r"(?i)\.(?:png|jpe?g|gif|webp|svg|ico|css|js|mjs|jsx|tsx?|json|html?|xml|ya?ml|toml|txt|pdf|map|lock|log|csv|docx?|xlsx?|eml|"
-    r"service|timer|socket|mount|slice|scope|target|whl|tgz|gz|zip|jar|rb|py|go|java|conf|cfg|ini|bak|tmp|md|rs)$"
+    r"release|final|snapshot|jre|cmake|tar|po|pot|header|service|timer|socket|mount|slice|scope|target|whl|tgz|gz|zip|jar|rb|py|go|java|conf|cfg|ini|bak|tmp|md|rs)$"
 )
-_NO_PERSON: Final = re.compile(r"(?i)(?:git|hg|svn|gitea)@")
+# The user of a repository, and algorithms of SSH: `chacha20-poly1305@openssh.com`.
+_NO_PERSON: Final = re.compile(r"(?i)(?:git|hg|svn|gitea)@|[a-z0-9-]*\d[a-z0-9-]*@(?:openssh\.com|libssh\.org)\Z")
 _TOP_LEVEL: Final = frozenset({"com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "uk", "eu"}) | {
     region.lower() for region in SUPPORTED_REGIONS
 }
@@ -73,6 +74,7 @@ _PRIVATE: Final = 10
 
 _COLONS: Final = 7
 _LEAST_HEX: Final = 5
+_PAIRS: Final = re.compile(r"\w{1,2}(?::\w{1,2}){7}")  # a name of eight bytes (a WWN, a serial number), or a ratio
 _END: Final = re.compile(r"[:.]+\Z|/\d*\Z|%\w*\Z")
 
 
@@ -81,6 +83,8 @@ def ipv6(match: str) -> int:
     text = match
     while "::" in text or text.count(":") >= _COLONS - 1:
         if address := _ipv6(text):
+            if _PAIRS.fullmatch(address):
+                return 0
             hex_digits = sum(char not in ":." for char in address)
             whole = "::" not in address
             telling = hex_digits >= _LEAST_HEX and any(map(str.isdigit, address))
@@ -117,8 +121,8 @@ _PLACEHOLDER: Final = re.compile(r"(?i)[$<{%*]|(?:password|passwd|pass|pw|secret
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _VERSION_WORDS: Final = (
-    r"v|versions?|ver|releases?|rel|builds?|firmware|drivers?|upgraded?|bump(?:ed|s)?|packages?|sdk|oid|"
-    r"section|chapter|clause|figure|fig|article|appendix|paragraph|requires?|assembly\w*|"
+    r"v|versions?|ver|releases?|rel|builds?|firmware|drivers?|upgraded?|bump(?:ed|s)?|packages?|sdk|oid|object ?id(?:entifier)?|"
+    r"section|chapter|ec(?: number)?|std|clause|figure|fig|article|appendix|paragraph|requires?|assembly\w*|"
     r"chrome|firefox|safari|edg|edge|openssl|libs?|patch|nuget|dll"
 )
 _HEX: Final = "[0-9A-Fa-f]"
@@ -127,9 +131,9 @@ NETWORK: Final = (
     Detector(
         entity="EMAIL_ADDRESS",
         form="address",
-        # RFC 5321 §4.5.3.1 bounds the lengths; what quoting would allow nobody uses. Not the password in a URL.
-        pattern=r"(?<!\w)(?<!://[^\s/@:]{1,32}:[^\s/@]{0,32})\w[\w.+%'-]{0,63}"
-        r"@(?:\w(?:[\w-]{0,61}\w)?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?!\w)",
+        # RFC 5321 §4.5.3.1 bounds the lengths; what quoting would allow nobody uses. Not what stands before a URL's host.
+        pattern=r"(?<!\w)(?<!://)(?<!\w[.+%'-])(?<!://[^\s/@:]{1,32}:[^\s/@]{0,32})\w[\w.+%'-]{0,63}"
+        r"@(?:\w(?:[\w-]{0,61}\w)?\.){1,8}(?:[^\W\d_]{2,24}|xn--[a-z0-9-]{2,59})(?!\w)(?!\.\d)",
         gate=r"[\w.+%'?-]@[\w?]",
         shape=r"(?:\b\w|[?])[\w.+%'?-]{0,63}@[^\s@]+\.[^\s@]",
         validate=email,
@@ -150,7 +154,7 @@ NETWORK: Final = (
     Detector(
         entity="IP_ADDRESS",
         form="version 4",
-        pattern=rf"(?<![\w+])(?<![A-Za-z_.]-)(?<!\d[.,])(?<![a-zA-Z0-9]/)(?<![~^=]=?)(?:{_OCTET}\.){{3}}{_OCTET}(?:/(?:3[0-2]|[12]?\d)(?!\d))?"
+        pattern=rf"(?<![\w+§])(?<!§ )(?<![A-Za-z_.]-)(?<!\d\.)(?<![a-zA-Z0-9]/)(?<![~^=]=?)(?:{_OCTET}\.){{3}}{_OCTET}(?:/(?:3[0-2]|[12]?\d)(?!\d))?"
         r"(?!\w)(?!\.\w)(?!-[A-Za-z])",
         gate=r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}\b",
         numeric=True,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gatekeeper.masking.detector import Detector, Validator
-from gatekeeper.masking.detectors.bounds import DIGITS_END, DIGITS_START, NUMBERED_THINGS
+from gatekeeper.masking.detectors.bounds import COUNTED, DIGITS_END, DIGITS_START, LINKING, NUMBERED_THINGS
 from gatekeeper.masking.detectors.digits import digits_of
 from gatekeeper.masking.numbering import international, valid_in
 
@@ -20,11 +20,15 @@ _TAIL: Final = re.compile(r"(?i),? ?(?:x|ext\.?|extension|#) ?\d{1,6}\Z")
 _MAY_HAVE_TAIL: Final = re.compile("[xX#]")
 _TRUNK_ZERO: Final = "(0)"
 _CUT: Final = re.compile(r"(?<=\d)[ ./-]")
+# A version, which has a digit alone after a dot; a day; from year to year.
+_NO_NUMBER: Final = re.compile(
+    r"\.\d(?!\d)|(?<!\d)(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)|\A(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d\Z"
+)
 _DATE: Final = re.compile(
     r"(?:19|20)\d\d[-./ ]?(?:0[1-9]|1[0-2])[-./ ]?(?:0[1-9]|[12]\d|3[01])(?!\d)"
     r"|(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d(?!\d)"
 )
-_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}$")
+_ADDRESS: Final = re.compile(r"(?:[01]?\d?\d|2[0-5]\d)(?:\.\d{1,3}){3}$")
 _ZIP_CODE: Final = re.compile(r"\d{5}-\d{4}")
 _DECIMAL: Final = re.compile(r"\d+\.\d+$")
 _EPOCH: Final = re.compile(r"1[5-9]\d{8}(?:\d{3})?$")
@@ -38,11 +42,19 @@ _MOST: Final = 15
 def _ends(match: str) -> Iterator[tuple[int, str]]:
     """Give where a number could end, the longest first, and it without extension: at that, before it, or after a group."""
     core = _core(match)
-    yield len(match), core
-    if len(core) < len(match):
-        yield len(core), core
+    if _closed(core):
+        yield len(match), core
+        if len(core) < len(match):
+            yield len(core), core
     for cut in [cut.start() for cut in _CUT.finditer(core)][::-1]:
-        yield cut, core[:cut]
+        if _closed(core[:cut]):
+            yield cut, core[:cut]
+
+
+def _closed(core: str) -> bool:
+    """Tell whether each bracket that opens within a number is closed."""
+    last = core.rfind("(")
+    return last <= 0 or last < core.rfind(")")
 
 
 def _core(match: str) -> str:
@@ -73,7 +85,7 @@ def american_number(match: str) -> int:
 
 def trunk_number(match: str) -> int:
     """Check a number that begins with 0, in the regions where that is how one is dialled."""
-    if _DATE.match(match) or _ZIP_CODE.fullmatch(match):
+    if _DATE.match(match) or _ZIP_CODE.fullmatch(match) or (match[0] == "(" and ")" not in match):
         return 0
     for end, core in _ends(match):
         digits = digits_of(core)
@@ -103,7 +115,7 @@ def number_after_verb(match: str) -> int:
 
 
 def _plausible(match: str, least_bare: int) -> int:
-    if _DATE.match(match) or _ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match):
+    if _DATE.match(match) or _ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match) or _NO_NUMBER.search(match):
         return 0
     for end, core in _ends(match):
         digits = digits_of(core)
@@ -118,17 +130,25 @@ def _plausible(match: str, least_bare: int) -> int:
     return 0
 
 
-_AGAINST: Final = rf"{NUMBERED_THINGS}|users|visitors|downloads|card|account|acct|iban|ssn|passport|licen[cs]e|nhs|npi|abn|acn|tfn|medicare|isbn"
+_AGAINST: Final = rf"{NUMBERED_THINGS}|cve|cwe|rfc|iso|ieee|ansi|hours?|traffic|ads?|users|visitors|downloads|card|account|acct|iban|ssn|passport|licen[cs]e|nhs|npi|abn|acn|tfn|medicare|isbn"
 _PHONE_WORDS: Final = (
     r"(?:tele)?phones?(?:.?(?:numbers?|no\.?|num|nr\.?|#))?|tel|tlf|telefon(?:nummer)?|teléfonos?|telefono|telefone|"
     r"téléphone|tél|mobile(?:.?(?:numbers?|no\.?|num))?|mobil(?:nummer)?|móvil|movil|celular|cellulare|cell|cellphone|"
     r"cell ?(?:number|no)|handy(?:nummer)?|rufnummer|fax(?:.?(?:numbers?|no\.?))?|whatsapp|sms|hotline|landline|"
-    r"helpline|msisdn|contact.?(?:numbers?|no\.?)|ph|telefoon|gsm|portable|numero di telefono|电话|電話|手机|携帯|тел|телефон"
+    r"helpline|msisdn|contact.?(?:numbers?|no\.?)|ph|telefoon|gsm|portable|numero di telefono|telem[óo]vel|contacto|tl?fno|cel|fono|mob|kom|caller ?id|recapito(?: telefonico)?|telefonu|"
+    r"telefonszám|номер|电话|電話|手机|携帯|тел|телефон"
+)
+# The parts of names that a verb may stand in: `home_phone_1`, and neither `work_mem` nor `boxOffice`.
+_NEUTRAL: Final = (
+    r"(?:\d+|numbers?|no|num|nr|values?|text|str(?:ing)?|raw|field|input|primary|secondary|home|work|mobile|cell|office|desk|"
+    r"business|personal|private|main|alt(?:ernate)?|other|new|old|user|customer|client|contact|my|his|her|their|our|patient|employee|"
+    r"emergency|day|evening|daytime|direct|company|person|phone|telephone|tel|fax|us|me|ext|line|e164|to|from)"
 )
 _PHONE_VERBS: Final = (
     r"call(?:ed|ing)?|dial(?:led|ing)?|ring|rang|reach(?:ed|able)?|text(?:ed)? (?:me|us|him|her|them)|"
     r"messages? (?:to|from)|contact(?:ed)?|answering|"
     r"registered(?: (?:with|on|number))?|voicemail|desk|office|home|work|direct|(?:my|his|her|their|our) number|"
+    r"(?:mi|mio|meu|mój|mon|meine?|mijn) (?:n[úu]mero|numer|nummer|numéro)|chiamar(?:e|mi)|"
     r"appel(?:er|ez)|anrufen|llamar|llame|llámame|chiama(?:re|mi)?|ligar|ligue"
 )
 
@@ -167,7 +187,7 @@ PHONES: Final = (
     ),
     _row(
         "North American, in brackets",
-        r"(?<![\w+])(?<!\d[.,-])(?:(?:1|001)[ .-]?)?\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}"
+        r"(?<![\w+])(?<!\d[.-])(?:(?:1|001)[ .-]?)?\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}"
         + _EXTENSION
         + r"(?!\w)(?!-\d)(?!\.\d)",
         r"(?:\b(?:1|001)[ .-]?)?\(\d{3}\)[ .-]{0,2}\d{3}[ .-]\d{4}",
@@ -176,16 +196,17 @@ PHONES: Final = (
     ),
     _row(
         "North American",
-        r"(?<![\w+])(?<!\d[.,-])(?<!\d )(?:(?:1|001)[ .-]?)?"
+        r"(?<![\w+])(?<!\d[.-])(?<!\d )(?:(?:1|001)[ .-]?)?"
         r"(?:\d{3}-\d{3}-\d{4}|\d{3}\.\d{3}\.\d{4}|\d{3} \d{3}-\d{4})" + _EXTENSION + r"(?!\w)(?!-\d)(?!\.\d)",
         r"\b(?:(?:1|001)[ .-]?)?\d{3}[ .-]\d{3}[ .-]\d{4}",
         american_number,
         "phone_north_american",
         against=NUMBERED_THINGS,
+        priority=5,  # before a number of the NHS, which is written with spaces
     ),
     _row(
         "with trunk prefix 0, in groups",
-        r"(?<![\w+])(?<!\d[ .,/-])(?<!\w-)\(?0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}"
+        r"(?<![\w+])(?<!\d[ ./-])(?<!\w-)\(?0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}"
         + _EXTENSION
         + DIGITS_END
         + r"(?![ .-]\d)",
@@ -226,6 +247,8 @@ PHONES: Final = (
         context=_PHONE_WORDS,
         priority=5,
         against=_AGAINST,
+        named=COUNTED,
+        linked=rf"{LINKING}|{_PHONE_WORDS}",
         within=40,
     ),
     _row(
@@ -237,6 +260,8 @@ PHONES: Final = (
         context=_PHONE_VERBS,
         priority=5,
         against=rf"{_AGAINST}|items?|tasks?|steps?|units?|jobs?|func(?:tion)?|tools?|at block|codes?|in|after|every|for|took|than",
+        named=rf"(?:{_NEUTRAL}_)*\*(?:_{_NEUTRAL})*",
+        linked=rf"{LINKING}|{_PHONE_WORDS}|{_PHONE_VERBS}",
         within=24,
     ),
     _row(

@@ -7,10 +7,9 @@ from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START
 from gatekeeper.masking.detectors.digits import digits_of, luhn
 
-_SSN_WORDS: Final = (
-    r"ssns?|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
-)
+_SSN_WORDS: Final = r"ssns?|s\.s\.n|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
 _ITIN_WORDS: Final = r"itins?|individual.?taxpayer|tax.?payer|tax.?id|tin"
+_NUMBERED_PARTS: Final = r"parts?|apn|parcel|skus?|models?|serial|tickets?|orders?|invoice|catalog|drawing"
 _MBI_LETTER: Final = "[AC-HJKMNP-RT-Y]"
 _MBI_EITHER: Final = "[0-9AC-HJKMNP-RT-Y]"
 _DEA: Final = re.compile(r"[A-Z]{2}(\d)(\d)(\d)(\d)(\d)(\d)(\d)")
@@ -46,7 +45,7 @@ def licence_number(match: str) -> int:
 
 _LICENCE_WORDS: Final = (
     r"driv(?:er|ers|er'?s|er’s|ing)[ -]?(?:licen[cs]e|permit|lic)(?: ?(?:numbers?|no\.?|num|#|id))?|"
-    r"driver ?licen[cs]e(?: ?(?:numbers?|no\.?|num|#))?|dln|dl ?(?:number|no\.?|#)|cdls?|lic#|"
+    r"driver ?licen[cs]e(?: ?(?:numbers?|no\.?|num|#))?|dln|dl ?(?:number|no\.?|#|[:=])|cdls?|lic#|"
     r"licen[cs]e ?(?:numbers?|no\.?|num|#)"
 )
 _PASSPORT_WORDS: Final = (
@@ -62,6 +61,7 @@ UNITED_STATES: Final = (
         pattern=r"(?<!\w)(?<!\w-)(?<!\d\.)(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?!\w)(?!-\w)",
         gate=r"\b\d{3}-\d{2}-\d{4}\b",
         numeric=True,
+        against=_NUMBERED_PARTS,
         priority=7,
     ),
     Detector(
@@ -84,6 +84,7 @@ UNITED_STATES: Final = (
         numeric=True,
         validate=itin_number,
         validator="us_itin",
+        against=_NUMBERED_PARTS,
         priority=7,
         spaced=True,
     ),
@@ -146,14 +147,14 @@ UNITED_STATES: Final = (
         numeric=True,
         validate=npi_number,
         validator="us_npi",
-        context=r"npi(?: ?(?:numbers?|no\.?|#))?|national provider(?: id(?:entifier)?)?|provider(?: id(?:entifier)?| number)?",
+        context=r"n\.p\.i|npi(?: ?(?:numbers?|no\.?|#))?|national provider(?: id(?:entifier)?)?|provider(?: id(?:entifier)?| number)?",
         priority=7,
         spaced=True,
     ),
     Detector(
         entity="US_DRIVER_LICENSE",
         form="the shapes of the states",
-        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:-\d{1,3})?|(?=[A-Za-z0-9][A-Za-z0-9*]{0,17}\d)[A-Za-z0-9*]{5,19})"
+        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:[ -]\d{1,4}){0,2}|\d{2}-\d{3}-\d{4}|(?=[A-Za-z0-9][A-Za-z0-9*]{0,17}\d)[A-Za-z0-9*]{5,19})"
         + DIGITS_END,
         gate=r"\d",
         shape=r"\b[A-Za-z0-9](?:[ -]?|[A-Za-z0-9*]{0,17})\d",

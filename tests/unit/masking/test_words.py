@@ -1,0 +1,75 @@
+"""What the words left of a value say of it, and what only looks like a value."""
+
+import pytest
+
+from gatekeeper.masking import find_spans
+
+NOTHING = [
+    "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/101.0.4783.35 Mobile Safari/537.36",
+    "Mobile/15E148 Instagram 283.0.7.24.38 (iPhone14,5)",
+    "maintenance_work_mem = 524288000",
+    "total_work: 524288000, proof_of_work: 524288000",
+    '{"homeId": 123456789, "home_score": 123456789, "cellId": 123456789}',
+    "phoneCount=123456789",
+    '{"phone_verified": true, "phone_verified_at": 1646797585}',
+    '{"lastCallAt": 1646797585, "callStart": 1786092981422, "contactId": 123456789}',
+    '{"boxOffice": 78371200}',
+    "Fix use-after-free bugs in mvs_work_queue (CVE-2025-40001)",
+    "Nippon Telegraph and Telephone Corporation 2002, 2017-2020 Oracle",
+    "Contact form fixed. 0.20.1 (2019-06-03)",
+    "Microsoft Office 16.0.97582.80830",
+    "cell F443 contains 175520851",
+    "Phone stand, item 6351836",
+    "telefon Samsung SM-H456, kod 681380936",
+    "the savings account product sold 78276490 units",
+    '{"accountId": "511179504205", "accountBalance": 12345678}',
+    "pkg:maven/org.springframework/spring-core@5.3.9.RELEASE and wildfly-common@1.7.0.Final",
+    "abfss://raw@lake.dfs.core.windows.net/x, json_object_get@libjansson.so.4, po/ca@valencia.po",
+    "ciphers aes256-gcm@openssh.com,chacha20-poly1305@openssh.com",
+    "WWPN 50:06:01:60:3b:a0:11:22",
+    'ObjectIdentifier("2.5.29.33")',
+    "private_key: Ed25519PrivateKey = X25519PrivateKey",
+    "Add new upstream signing key 19882D92ABCDEF0123456789ABCDEF012345BE03",
+    "Part number 219-55-2326, APN: 139-50-2027",
+    "ADD COLUMN date_of_birth DATE DEFAULT '1900-01-01'",
+]
+
+VALUES = [
+    ("DATADOG_API_KEY=ef8e3ea7ee8d6f8b3fbf548e780888c4", "API_KEY", "ef8e3ea7ee8d6f8b3fbf548e780888c4"),
+    ("GET /s?q=foo&api_key=GdF4y3AI1Ry7z1vAcray4nKWeyFpDIU8D&n=1", "API_KEY", "GdF4y3AI1Ry7z1vAcray4nKWeyFpDIU8D"),
+    ("ENV API_KEY pOjMiHtPTuw2v4Ke94Eeip8+LSANd4C0", "API_KEY", "pOjMiHtPTuw2v4Ke94Eeip8+LSANd4C0"),
+    ("id,ip,user\n1,81.2.69.160,amy", "IP_ADDRESS", "81.2.69.160"),
+    ("id,ssn,name\n1,536904399,Bob", "US_SSN", "536904399"),
+    ("1,(415) 555-2671,bob", "PHONE_NUMBER", "(415) 555-2671"),
+    ("3|Janet|WQEPF1993V|217.124.132.238", "IP_ADDRESS", "217.124.132.238"),
+    ("Data urodzenia: 5 lipca 1937", "DATE_OF_BIRTH", "5 lipca 1937"),
+    ("Nato a Reggio nell'Emilia (RE) il 02.12.1938", "DATE_OF_BIRTH", "02.12.1938"),
+    ('{"fechaNacimiento": "1980-04-03"}', "DATE_OF_BIRTH", "1980-04-03"),
+    ("出生日期:1980-04-03", "DATE_OF_BIRTH", "1980-04-03"),
+    ("Telemóvel 912 744 852", "PHONE_NUMBER", "912 744 852"),
+    ("mi número es 612 34 25 72", "PHONE_NUMBER", "612 34 25 72"),
+    ("Móvil: 612.34.55.51", "PHONE_NUMBER", "612.34.55.51"),
+    ("Caller ID 201-555-4069", "PHONE_NUMBER", "201-555-4069"),
+    ("My # is 415-555-2671", "PHONE_NUMBER", "415-555-2671"),
+    ("voicemail from (201)567-4269 (0:42)", "PHONE_NUMBER", "(201)567-4269"),
+    ('{"home_phone_number": "4155550132"}', "PHONE_NUMBER", "4155550132"),
+    ("tel_domicile: 0142685300", "PHONE_NUMBER", "0142685300"),
+    ("Please call Mary at 4155550132", "PHONE_NUMBER", "4155550132"),
+    ("Driver License: F777-785-13-644-0 State: FL", "US_DRIVER_LICENSE", "F777-785-13-644-0"),
+    ("driver license 44-926-3654", "US_DRIVER_LICENSE", "44-926-3654"),
+    ("Medicare No. 2123 45670/1", "AU_MEDICARE", "2123 45670/1"),
+    ("A.B.N. 51 824 753 556", "AU_ABN", "51 824 753 556"),
+    ('{"taxFileNumber": "123 456 782"}', "AU_TFN", "123 456 782"),
+    ("Indian passport Z7137067", "IN_PASSPORT", "Z7137067"),
+    ('{"accountNumber": 12345678}', "US_BANK_NUMBER", "12345678"),
+]
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_what_only_looks_like_a_value_is_left_alone(text: str) -> None:
+    assert [(span.entity, text[span.start : span.end]) for span in find_spans(text)] == []
+
+
+@pytest.mark.parametrize(("text", "entity", "value"), VALUES)
+def test_a_value_is_found_by_the_words_that_people_use(text: str, entity: str, value: str) -> None:
+    assert (entity, value) in [(span.entity, text[span.start : span.end]) for span in find_spans(text)]
