@@ -43,12 +43,13 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
 def name_around(text: str, word: Place, at: int) -> str:
     """Give the name that a word is a part of, `last_*_at` for `call` in `lastCallAt`, up to a place; `*` for none."""
     start, end = word
-    left = _NAME_BEFORE.search(text, max(0, start - CONTEXT), start)
+    left = _NAME_BEFORE.search(text, max(0, start - NAME), start)
     right = _NAME_AFTER.match(text, end, at)
     parts = [_PART.findall(found[0]) if found else [] for found in (left, right)]
     return "_".join([*parts[0], "*", *parts[1]]).lower()
 
 
+NAME: Final = 32  # characters left of its word that count of a name: a stream keeps no more (see scanner.LEFT)
 _NAME_BEFORE: Final = re.compile(r"\w+\Z")
 _NAME_AFTER: Final = re.compile(r"\w+")
 _PART: Final = re.compile(r"[^\W\d_]?[^\WA-Z\d_]+|[A-Z]+|\d+")

@@ -2,7 +2,9 @@
 
 import pytest
 
-from gatekeeper.masking import find_spans
+from gatekeeper.masking import context, find_spans
+from gatekeeper.masking.catalogue import DETECTORS
+from gatekeeper.masking.scanner import LEFT
 
 NOTHING = [
     "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/101.0.4783.35 Mobile Safari/537.36",
@@ -73,3 +75,7 @@ def test_what_only_looks_like_a_value_is_left_alone(text: str) -> None:
 @pytest.mark.parametrize(("text", "entity", "value"), VALUES)
 def test_a_value_is_found_by_the_words_that_people_use(text: str, entity: str, value: str) -> None:
     assert (entity, value) in [(span.entity, text[span.start : span.end]) for span in find_spans(text)]
+
+
+def test_a_stream_keeps_what_a_name_is_read_from() -> None:
+    assert all(row.within + context.NAME <= LEFT for row in DETECTORS if row.named)
