@@ -84,6 +84,13 @@ _SHAPES: Final = (
     ("cfut_|cfat_", r"[\w-]{40,60}"),
     ("HRKU-", r"[\w-]{36,80}"),  # Heroku
     ("fo1_", r"[\w-]{43}"),  # Fly.io
+    ("fm[12]_", "[A-Za-z0-9+/=_]{60,250}"),
+    ("dt0[cs][0-9]{2}[.]", "[A-Z0-9]{8,24}[.][A-Z0-9]{64}"),  # Dynatrace
+    ("bk[ua]a_", "[0-9a-f]{40}"),  # Buildkite
+    ("CFPAT-", r"[\w-]{43}"),  # Contentful
+    ("EZ[AT]K", "[A-Za-z0-9]{54}"),  # EasyPost
+    ("AKCp[0-9]", "[A-Za-z0-9]{60,90}"),  # Artifactory
+    ("sig=", "[A-Za-z0-9%+/]{43,64}(?:%3[Dd]|=)"),  # Azure shared access signatures
     ("dp[.](?:pt|st|ct|sa)[.]", "[A-Za-z0-9._-]{40,60}"),  # Doppler
     ("ops_eyJ", "[A-Za-z0-9+/=]{100,255}"),  # 1Password
     ("AGE-SECRET-KEY-1", "[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}"),

@@ -8,7 +8,7 @@ from stdnum.us import rtn
 
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import COUNTED, DIGITS_END, DIGITS_START, LINKING
-from gatekeeper.masking.detectors.digits import luhn
+from gatekeeper.masking.detectors.digits import digits_of, luhn
 
 _SEPARATED: Final = re.compile(r"[ -]")
 # How long a country's IBAN is (SWIFT, IBAN Registry).
@@ -109,6 +109,18 @@ CARDS: Final = (
         validate=card,
         validator="card",
         against=r"eans?|upc|gtin|isbn|imei|iccid|barcodes?|tracking|timestamps?|epoch|skus?|snowflake",
+        priority=9,
+        spaced=True,
+    ),
+    Detector(
+        entity="CREDIT_CARD",
+        form="in four groups, set wider apart",
+        pattern=r"(?<![\w+])(?<!\d[.-])\d{4}( - |  |\.)\d{4}\1\d{4}\1\d{4}(?!\w)(?!\.\d)",
+        gate=r"\b\d{4}(?: - |  |\.)\d{4}(?: - |  |\.)\d{4}",
+        shape=r"\b\d{4}(?: - |  |\.)\d{4}(?: - |  |\.)\d{4}",
+        numeric=True,
+        validate=lambda match: len(match) if _is_card(digits_of(match)) else 0,
+        validator="card_in_groups",
         priority=9,
         spaced=True,
     ),

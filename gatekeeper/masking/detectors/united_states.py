@@ -7,7 +7,7 @@ from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.bounds import CODE_END, CODE_START, DIGITS_END, DIGITS_START
 from gatekeeper.masking.detectors.digits import digits_of, luhn
 
-_SSN_WORDS: Final = r"ssns?|s\.s\.n|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
+_SSN_WORDS: Final = r"ssns?|s\.s\.n|my social(?: is)?|social.?security(?:.?(?:number|no|num|#))?|social ?(?:number|no|#)|ss#|ssn#|soc.?sec|ssid|seguro social"
 _ITIN_WORDS: Final = r"itins?|individual.?taxpayer|tax.?payer|tax.?id|tin"
 _NUMBERED_PARTS: Final = r"parts?|apn|parcel|skus?|models?|serial|tickets?|orders?|invoice|catalog|drawing"
 _MBI_LETTER: Final = "[AC-HJKMNP-RT-Y]"
