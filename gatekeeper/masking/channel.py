@@ -13,6 +13,7 @@ import msgspec
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_lexer import JsonLexer
 from gatekeeper.masking.scanner import LEFT, Scanner, Work
+from gatekeeper.masking.table import Table
 from gatekeeper.masking.view import View, fold, json_text, unfinished_escape
 
 HOLD_LIMIT: Final = 1 << 14
@@ -52,7 +53,7 @@ def json_escaped(text: str) -> str:
 class Channel:
     """The text of one place: `left` is what stands before it (a key's words), and is not part of it."""
 
-    __slots__ = ("_back", "_json", "_left", "_lexer", "_passed", "_pending", "_scanner")
+    __slots__ = ("_back", "_json", "_left", "_lexer", "_passed", "_pending", "_scanner", "_table")
 
     def __init__(self, scanner: Scanner, left: str = "") -> None:
         self._scanner, self._left = scanner, left
@@ -61,6 +62,7 @@ class Channel:
         self._back = 0  # characters of `left`, from its end, in which candidates may still begin
         self._json: bool | None = None
         self._lexer = JsonLexer()
+        self._table = Table()
 
     @property
     def holds(self) -> bool:
@@ -97,7 +99,7 @@ class Channel:
                 text = text[: unfinished_escape(text)]
             if _HIGH_SURROGATE.search(text):
                 text = text[:-1]
-        unescaped = json_text(text) if self._json else View(text)
+        unescaped = json_text(text) if self._json else self._table.view(text)
         return unescaped.then(fold(unescaped.text)), len(text)
 
     @staticmethod
@@ -119,6 +121,8 @@ class Channel:
         if at < reach:
             yield self._text(at, reach)
             at = reach
+        if not self._json:
+            self._table.go_on(self._pending[:at])
         self._pending = self._pending[at:]
         self._passed += at
 

@@ -25,6 +25,7 @@ from gatekeeper.masking.json_source import (
 )
 from gatekeeper.masking.scanner import BETWEEN, Fields, Scanner, Work
 from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in
+from gatekeeper.masking.table import read
 from gatekeeper.masking.view import folded, json_meaning, json_string
 
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
@@ -147,7 +148,7 @@ def json_hits(scanner: Scanner, leaves: Leaves, text: str, start: int, work: Wor
     """
     pieces = leaves.pieces
     joined = "".join(pieces)
-    if not joined.isascii() or "\\" in joined:
+    if not joined.isascii() or "\\" in joined or joined.count("\n") > len(pieces) // 3:
         pieces = list(map(_viewed, pieces))
         joined = "".join(pieces)
     fields = Fields(pieces)
@@ -178,9 +179,7 @@ def _placed(leaves: Leaves, found: Sequence[tuple[int, Sequence[Found]]], text: 
 
 def _viewed(text: str) -> str:
     """Give what is looked at of a text: where it holds JSON, what its escapes mean."""
-    if "\\" in text and text.lstrip()[:1] in JSON_STARTS:
-        text = json_meaning(text)
-    return folded(text)
+    return folded(json_meaning(text)) if text.lstrip()[:1] in JSON_STARTS else read(text)
 
 
 def _found(

@@ -299,8 +299,8 @@ def _regions(detector: Detector, data: bytes, start: int) -> Iterator[tuple[int,
     if not detector.context:
         yield start, len(data)
         return
-    for word_start, _ in locate_words(detector.context, data, max(0, start - detector.within)):
-        end = min(len(data), word_start + detector.within + 1)
+    for word_start, word_end in locate_words(detector.context, data, max(0, start - detector.within)):
+        end = min(len(data), word_end + detector.within)  # a shorter word may end it: `birth:` in `date of birth:`
         start = max(start, word_start + 1)
         if start < end:
             yield start, end

@@ -9,7 +9,8 @@ import msgspec
 from gatekeeper.masking.channel import Channel, Found, as_is
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.view import View, fold, folded, json_meaning
+from gatekeeper.masking.table import may_hold_table, read, read_view
+from gatekeeper.masking.view import View, folded, json_meaning
 
 _PLAIN_WORK: Final = 1 << 40
 
@@ -52,17 +53,17 @@ def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]
             return []
         return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
     base = len(left)
-    if not (spans := scanner.scan(left + folded(text), base, base, work, final=True).spans):
+    if not (spans := scanner.scan(left + read(text), base, base, work, final=True).spans):
         return []
     return found_in(text, spans, base)
 
 
 def found_in(text: str, spans: Sequence[Span], base: int) -> list[Found]:
-    """Give spans of a folded text as what was found in the text; `base`: where it began for the scanner.
+    """Give spans of a text as it is read as what was found in it; `base`: where it began for the scanner.
 
     Where one character is looked at as several, `¼` as `1⁄4`, two spans may share it: the first has it.
     """
-    view = fold(text)
+    view = read_view(text)
     found: list[Found] = []
     at = 0
     for span in spans:
@@ -88,7 +89,8 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
-    if text.isascii() and ("\\" not in text or text.lstrip()[:1] not in JSON_STARTS):
+    plain = text.isascii() and ("\\" not in text or text.lstrip()[:1] not in JSON_STARTS)
+    if plain and not may_hold_table(text):
         return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 

@@ -1,0 +1,137 @@
+"""Tables in text: CSV, TSV, Markdown. What the head of a column says counts as left of each of its cells.
+
+A cell's mark, `,` or `|`, is looked at as if its column's name stood there, as a key does in JSON: `",ssn: `. What a
+mark means depends on what is before it only, so that a text that comes in pieces is looked at as the whole is.
+"""
+
+import copy
+import re
+from typing import Final
+
+from gatekeeper.masking.catalogue import DETECTORS
+from gatekeeper.masking.gate import CAMEL, bounded, compiled_set, gate_bytes, words_gate
+from gatekeeper.masking.view import View, fold, folded, rewritten
+
+_MARKS: Final = "\t|;,"  # as CSV, TSV and Markdown have them (RFC 4180)
+_QUOTING: Final = ",;"
+_MARK: Final = re.compile(r'["\n\t|;,]')
+_LONGEST: Final = 1000  # characters of a line of names
+_FEWEST: Final = 2
+_CELL: Final = re.compile(r"[^\W\d_][\w .#/()'-]{0,39}")
+_NO_NAME: Final = re.compile(r"[^A-Za-z\u00c0-\u024f _-]+")
+# A line that may be one of names; what is one begins so.
+_LIKELY: Final = re.compile(
+    r"(?m)^[ >]{0,8}+[|]?+[ \"'`*]{0,4}+(?:[^\W\d_][\w .#/()'-]{0,39}+)?+[\"'`* ]{0,4}+[\t|;,][^\n]{1,1000}+$"
+)
+_MOST: Final = 4  # times the length of a text that names may add to what is looked at
+_SPARE: Final = 4096
+
+_WORDS: Final = tuple(dict.fromkeys(words_gate(row.context) for row in DETECTORS if row.context))
+
+
+class Table:
+    """Where a text is in a table: the names of its columns, and the column."""
+
+    __slots__ = ("_added", "_column", "_line", "_mark", "_names", "_quoted", "_seen")
+
+    def __init__(self) -> None:
+        self._names: tuple[str, ...] = ()
+        self._mark = ""
+        self._column = 0
+        self._quoted = False
+        self._line = ""
+        self._seen = self._added = 0  # characters: of the text, and of names
+
+    def view(self, text: str) -> View:
+        """View what comes next, with the names of columns before their cells."""
+        if self._names or may_hold_table(self._line + text):
+            return copy.copy(self)._walk(text)  # noqa: SLF001 - a copy of this one
+        return View(text)
+
+    def go_on(self, text: str) -> None:
+        """Take note of what has come."""
+        if self._names or "\n" in text:
+            self._walk(text)
+        else:
+            self._line = (self._line + text)[: _LONGEST + 1]
+            self._seen += len(text)
+
+    def _walk(self, text: str) -> View:
+        line_at = 0
+
+        def meaning(found: re.Match[str]) -> str:
+            nonlocal line_at
+            if found[0] != "\n":
+                return self._cell(found[0], found.start())
+            line, line_at = self._line + text[line_at : found.start()], found.end()
+            self._line = ""
+            return self._row(line, found.start())
+
+        view = rewritten(text, _MARK, meaning)
+        self._seen += len(text)
+        self._line = (self._line + text[line_at:])[: _LONGEST + 1]
+        return view
+
+    def _row(self, line: str, at: int) -> str:
+        """Give how the end of a line is looked at."""
+        if not self._names or self._column != len(self._names) - 1:
+            self._mark, self._names = _names_in(line)
+        self._column, self._quoted = 0, False
+        return self._named('"\n,', at) if self._names else "\n"
+
+    def _cell(self, char: str, at: int) -> str:
+        """Give how a mark is looked at."""
+        if char == '"':
+            self._quoted ^= self._mark in _QUOTING
+        if char != self._mark or self._quoted:
+            return char
+        self._column += 1
+        return self._named('",', at) if self._column < len(self._names) else char
+
+    def _named(self, mark: str, at: int) -> str:
+        """Give a mark with the name of its column, as long as names do not become too much."""
+        if self._added > _MOST * (self._seen + at) + _SPARE:
+            return mark
+        name = self._names[self._column]
+        self._added += len(name)
+        return f"{mark}{name}: " if name else mark
+
+
+def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
+    """Give what sets cells apart in a line of names, and the names; nothing where it is none or says nothing."""
+    mark = next((mark for mark in _MARKS if mark in line), "")
+    if not mark or len(line) > _LONGEST:
+        return "", ()
+    cells = [cell.strip(" \r\"'`*>") for cell in line.split(mark)]
+    named = [cell for cell in cells if cell]
+    if len(named) < _FEWEST or not all(map(_CELL.fullmatch, named)):
+        return "", ()
+    names = tuple(_NO_NAME.sub(" ", cell).strip() if _tells(cell) else "" for cell in cells)
+    return (mark, names) if any(names) else ("", ())
+
+
+def _tells(name: str) -> bool:
+    """Tell whether a word is in a name that says what a value is."""
+    data = gate_bytes(name)
+    return bool(_BOUNDED(data) or (_CAMEL.search(data) and _ANYWHERE(data)))
+
+
+_BOUNDED: Final = compiled_set(tuple(map(bounded, _WORDS))).Match
+_ANYWHERE: Final = compiled_set(_WORDS).Match
+_CAMEL: Final = re.compile(CAMEL.encode())
+
+
+def may_hold_table(text: str) -> bool:
+    """Tell, soon, whether a text may hold a table."""
+    return "\n" in text and _LIKELY.search(text) is not None
+
+
+def read(text: str) -> str:
+    """Give what is looked at of a whole text."""
+    return read_view(text).text if may_hold_table(text) else folded(text)
+
+
+def read_view(text: str) -> View:
+    """View a whole text as it is looked at: folded, and with what the names of columns say."""
+    headed = Table().view(text)
+    return headed.then(fold(headed.text))
