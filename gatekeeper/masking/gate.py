@@ -92,6 +92,10 @@ class Gate:
             told |= self._anywhere.found(data)
         return self.free | told
 
+    def asks(self, data: bytes) -> bool:
+        """Tell whether anything has the shape of a value in a text, and a word is in it that some detector asks for."""
+        return bool(self._shapes.found(data)) and bool(self.told(data) & ~self.free)
+
     def passes(self, data: bytes) -> bool:
         """Tell whether any detector is worth running."""
         rows, numeric = self.promising(data)

@@ -24,8 +24,7 @@ from gatekeeper.masking.json_source import (
     strict_json,
 )
 from gatekeeper.masking.scanner import BETWEEN, Fields, Scanner, Work
-from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in
-from gatekeeper.masking.table import read
+from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in, read
 from gatekeeper.masking.view import folded, json_meaning, json_string
 
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
@@ -149,7 +148,7 @@ def json_hits(scanner: Scanner, leaves: Leaves, text: str, start: int, work: Wor
     pieces = leaves.pieces
     joined = "".join(pieces)
     if not joined.isascii() or "\\" in joined or joined.count("\n") > len(pieces) // 3:
-        pieces = list(map(_viewed, pieces))
+        pieces = [_viewed(scanner, piece) for piece in pieces]
         joined = "".join(pieces)
     fields = Fields(pieces)
     if not (spans := scanner.scan_fields(joined, fields, work)):
@@ -177,9 +176,9 @@ def _placed(leaves: Leaves, found: Sequence[tuple[int, Sequence[Found]]], text: 
     yield from numbers
 
 
-def _viewed(text: str) -> str:
+def _viewed(scanner: Scanner, text: str) -> str:
     """Give what is looked at of a text: where it holds JSON, what its escapes mean."""
-    return folded(json_meaning(text)) if text.lstrip()[:1] in JSON_STARTS else read(text)
+    return folded(json_meaning(text)) if text.lstrip()[:1] in JSON_STARTS else read(scanner, text)
 
 
 def _found(
@@ -190,7 +189,7 @@ def _found(
         return whole_number(scanner, text, left, work)
     if text.lstrip()[:1] in JSON_STARTS:
         return find(scanner, text, work, left)
-    return found_in(text, spans, base)
+    return found_in(scanner, text, spans, base)
 
 
 def whole_number(scanner: Scanner, digits: str, left: str, work: Work) -> list[Found]:

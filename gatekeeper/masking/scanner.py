@@ -134,6 +134,10 @@ class Scanner:
         """Tell whether anything could be found in a text, which must be folded already."""
         return self._gate.passes(gate_bytes(text))
 
+    def asks(self, text: str) -> bool:
+        """Tell whether what stands left of a value could matter in a text, which must be folded already."""
+        return self._gate.asks(gate_bytes(text))
+
     def lets_be(self, path: tuple[str | int, ...]) -> bool:
         """Tell whether what stands at this path of a JSON document is on an allow-list."""
         return bool(self.allowed.fields) and self.allowed.field(path)

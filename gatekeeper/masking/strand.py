@@ -9,8 +9,8 @@ import msgspec
 from gatekeeper.masking.channel import Channel, Found, as_is
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.table import may_hold_table, read, read_view
-from gatekeeper.masking.view import View, folded, json_meaning
+from gatekeeper.masking.table import Table, may_hold_table
+from gatekeeper.masking.view import View, fold, folded, json_meaning
 
 _PLAIN_WORK: Final = 1 << 40
 
@@ -53,17 +53,32 @@ def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]
             return []
         return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
     base = len(left)
-    if not (spans := scanner.scan(left + read(text), base, base, work, final=True).spans):
+    if not (spans := scanner.scan(left + read(scanner, text), base, base, work, final=True).spans):
         return []
-    return found_in(text, spans, base)
+    return found_in(scanner, text, spans, base)
 
 
-def found_in(text: str, spans: Sequence[Span], base: int) -> list[Found]:
+def read(scanner: Scanner, text: str) -> str:
+    """Give what is looked at of a whole text: folded, and with what the names of a table's columns say."""
+    return read_view(scanner, text).text if _has_table(scanner, text) else folded(text)
+
+
+def read_view(scanner: Scanner, text: str) -> View:
+    """View a whole text as it is looked at."""
+    headed = Table().view(text) if _has_table(scanner, text) else View(text)
+    return headed.then(fold(headed.text))
+
+
+def _has_table(scanner: Scanner, text: str) -> bool:
+    return "\n" in text and scanner.asks(folded(text)) and may_hold_table(text)
+
+
+def found_in(scanner: Scanner, text: str, spans: Sequence[Span], base: int) -> list[Found]:
     """Give spans of a text as it is read as what was found in it; `base`: where it began for the scanner.
 
     Where one character is looked at as several, `¼` as `1⁄4`, two spans may share it: the first has it.
     """
-    view = read_view(text)
+    view = read_view(scanner, text)
     found: list[Found] = []
     at = 0
     for span in spans:
@@ -90,7 +105,7 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
     plain = text.isascii() and ("\\" not in text or text.lstrip()[:1] not in JSON_STARTS)
-    if plain and not may_hold_table(text):
+    if plain and not _has_table(scanner, text):
         return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
     return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
 

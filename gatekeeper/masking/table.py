@@ -10,7 +10,7 @@ from typing import Final
 
 from gatekeeper.masking.catalogue import DETECTORS
 from gatekeeper.masking.gate import CAMEL, bounded, compiled_set, gate_bytes, words_gate
-from gatekeeper.masking.view import View, fold, folded, rewritten
+from gatekeeper.masking.view import View, rewritten
 
 _MARKS: Final = "\t|;,"  # as CSV, TSV and Markdown have them (RFC 4180)
 _QUOTING: Final = ",;"
@@ -18,11 +18,17 @@ _MARK: Final = re.compile(r'["\n\t|;,]')
 _LONGEST: Final = 1000  # characters of a line of names
 _FEWEST: Final = 2
 _CELL: Final = re.compile(r"[^\W\d_][\w .#/()'-]{0,39}")
+_NUMBER: Final = re.compile(r"\d\d")  # is in no name
 _NO_NAME: Final = re.compile(r"[^A-Za-z\u00c0-\u024f _-]+")
-# A line that may be one of names; what is one begins so.
-_LIKELY: Final = re.compile(
-    r"(?m)^[ >]{0,8}+[|]?+[ \"'`*]{0,4}+(?:[^\W\d_][\w .#/()'-]{0,39}+)?+[\"'`* ]{0,4}+[\t|;,][^\n]{1,1000}+$"
+# A line that may be one of names. A look for line ends takes a tenth of what a look for lines' starts does.
+_AROUND: Final = r"[ \r>\"'`*]*+"
+_REST: Final = r"[\w .#/()\r>\"'`*-]*+"
+_LIKELY_LINE: Final = (
+    rf"(?:{_AROUND}(?:[\t|;,]{_AROUND})++[^\W\d_]{_REST}(?:[\t|;,]{_REST})*+"
+    rf"|{_AROUND}[^\W\d_]{_REST}(?:[\t|;,]{_REST})++)(?=\n|\Z)"
 )
+_LIKELY_FIRST: Final = re.compile(_LIKELY_LINE)
+_LIKELY_NEXT: Final = re.compile(rf"\n{_LIKELY_LINE}")
 _MOST: Final = 4  # times the length of a text that names may add to what is looked at
 _SPARE: Final = 4096
 
@@ -100,7 +106,7 @@ class Table:
 def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
     """Give what sets cells apart in a line of names, and the names; nothing where it is none or says nothing."""
     mark = next((mark for mark in _MARKS if mark in line), "")
-    if not mark or len(line) > _LONGEST:
+    if not mark or len(line) > _LONGEST or _NUMBER.search(line):
         return "", ()
     cells = [cell.strip(" \r\"'`*>") for cell in line.split(mark)]
     named = [cell for cell in cells if cell]
@@ -123,15 +129,8 @@ _CAMEL: Final = re.compile(CAMEL.encode())
 
 def may_hold_table(text: str) -> bool:
     """Tell, soon, whether a text may hold a table."""
-    return "\n" in text and _LIKELY.search(text) is not None
-
-
-def read(text: str) -> str:
-    """Give what is looked at of a whole text."""
-    return read_view(text).text if may_hold_table(text) else folded(text)
-
-
-def read_view(text: str) -> View:
-    """View a whole text as it is looked at: folded, and with what the names of columns say."""
-    headed = Table().view(text)
-    return headed.then(fold(headed.text))
+    if "\n" not in text:
+        return False
+    first = _LIKELY_FIRST.match(text)
+    lines = ([first[0]] if first else []) + _LIKELY_NEXT.findall(text)
+    return any(_NUMBER.search(line) is None and _tells(line) for line in lines)
