@@ -70,7 +70,7 @@ def read_view(scanner: Scanner, text: str) -> View:
 
 
 def _has_table(scanner: Scanner, text: str) -> bool:
-    return "\n" in text and scanner.asks(folded(text)) and may_hold_table(text)
+    return may_hold_table(text) and scanner.asks(folded(text))
 
 
 def found_in(scanner: Scanner, text: str, spans: Sequence[Span], base: int) -> list[Found]:
