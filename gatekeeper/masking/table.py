@@ -9,7 +9,8 @@ import re
 from typing import Final
 
 from gatekeeper.masking.catalogue import DETECTORS
-from gatekeeper.masking.gate import CAMEL, bounded, compiled_set, gate_bytes, words_gate
+from gatekeeper.masking.context import is_near
+from gatekeeper.masking.gate import gate_bytes
 from gatekeeper.masking.view import View, rewritten
 
 _MARKS: Final = "\t|;,"  # as CSV, TSV and Markdown have them (RFC 4180)
@@ -32,7 +33,7 @@ _LIKELY_NEXT: Final = re.compile(rf"\n{_LIKELY_LINE}")
 _MOST: Final = 4  # times the length of a text that names may add to what is looked at
 _SPARE: Final = 4096
 
-_WORDS: Final = tuple(dict.fromkeys(words_gate(row.context) for row in DETECTORS if row.context))
+_WORDS: Final = "|".join(dict.fromkeys(row.context for row in DETECTORS if row.context))
 
 
 class Table:
@@ -118,13 +119,7 @@ def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
 
 def _tells(name: str) -> bool:
     """Tell whether a word is in a name that says what a value is."""
-    data = gate_bytes(name)
-    return bool(_BOUNDED(data) or (_CAMEL.search(data) and _ANYWHERE(data)))
-
-
-_BOUNDED: Final = compiled_set(tuple(map(bounded, _WORDS))).Match
-_ANYWHERE: Final = compiled_set(_WORDS).Match
-_CAMEL: Final = re.compile(CAMEL.encode())
+    return is_near(_WORDS, gate_bytes(name))
 
 
 def may_hold_table(text: str) -> bool:

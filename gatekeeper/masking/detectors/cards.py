@@ -88,7 +88,7 @@ def routing_number(match: str) -> int:
 
 def account_number(match: str) -> int:
     """Leave out what is ten equal digits, or a time in seconds or milliseconds."""
-    digits = _SEPARATED.sub("", match)
+    digits = digits_of(match)
     return 0 if len(set(digits)) == 1 or _EPOCH.fullmatch(digits) else len(match)
 
 
