@@ -7,6 +7,7 @@ models, tools and findings, `texts` from words. It holds what was decrypted, so 
 import contextlib
 import re
 import sqlite3
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final, Self
@@ -18,6 +19,9 @@ from gatekeeper.journal.files import BUSY_TIMEOUT, open_database
 
 VERSION: Final = "2"
 """Of the tables below; an index of another version is made anew."""
+
+PAUSE: Final = 0.01
+"""Seconds until the WAL is tried again."""
 
 MEMORY: Final = ":memory:"
 CACHE_KIB: Final = 65_536
@@ -187,7 +191,10 @@ def forget(folder: Path, sessions: Collection[SessionId]) -> None:
             forgotten = forget_texts(index, sessions)
         if forgotten and not SECURE_FTS:
             database.execute("INSERT INTO texts(texts) VALUES ('optimize')")
-        (busy, *_) = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        # SQLite waits for readers here, but not for who takes the WAL in meanwhile, as after two erasures at once.
+        end = time.monotonic() + BUSY_TIMEOUT
+        while (busy := database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]) and time.monotonic() < end:
+            time.sleep(PAUSE)
         if busy:
             msg = f"{path}: is being read for longer than {BUSY_TIMEOUT:.0f} s, so what was erased is not out of it yet"
             raise TimeoutError(msg)

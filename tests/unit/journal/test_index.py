@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -295,6 +296,7 @@ class TestForgetting:
 
     def test_a_reader_that_keeps_the_old_pages_is_said(self, erased: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("gatekeeper.journal.files.BUSY_TIMEOUT", 0.1)
+        monkeypatch.setattr("gatekeeper.journal.index.BUSY_TIMEOUT", 0.1)
         reader = sqlite3.connect(erased / "journal" / "index.db", isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM texts").fetchone()
@@ -302,6 +304,12 @@ class TestForgetting:
             forget(erased / "journal", [SESSION])
         reader.execute("COMMIT")
         forget(erased / "journal", [SESSION])
+        assert CANARY.encode() not in self.all_bytes(erased)
+
+    def test_several_sessions_may_be_forgotten_at_once(self, erased: Path) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            for done in [threads.submit(forget, erased / "journal", [SESSION]) for _ in range(200)]:
+                done.result()
         assert CANARY.encode() not in self.all_bytes(erased)
 
     def test_an_erase_entry_does_the_same_whenever_the_index_goes_on(self, erased: Path) -> None:
