@@ -14,10 +14,13 @@ from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_lexer import JsonLexer
 from gatekeeper.masking.scanner import LEFT, Scanner, Work
 from gatekeeper.masking.table import Table
-from gatekeeper.masking.view import View, fold, json_text, unfinished_escape
+from gatekeeper.masking.view import View, fold, json_meaning, json_text, unfinished_escape
 
 HOLD_LIMIT: Final = 1 << 14
 """Characters that may be held back; patterns are bounded far below it, so only a run of backslashes gets there."""
+
+JSON_STARTS: Final = frozenset('{["')
+"""How text begins that may hold JSON."""
 
 _HIGH_SURROGATE: Final = re.compile("[\ud800-\udbff]\\Z")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -92,15 +95,16 @@ class Channel:
     def _view(self, *, final: bool) -> tuple[View, int]:
         """View what is pending, up to where a character or an escape is not complete yet."""
         if self._json is None and (first := self._pending.lstrip()[:1]):
-            self._json = first in '{["'
+            self._json = first in JSON_STARTS
         text = self._pending
         if not final:
             if self._json:
                 text = text[: unfinished_escape(text)]
             if _HIGH_SURROGATE.search(text):
                 text = text[:-1]
-        unescaped = json_text(text) if self._json else self._table.view(text)
-        return unescaped.then(fold(unescaped.text)), len(text)
+        unescaped = json_text(text) if self._json else View(text)
+        headed = unescaped.then(self._table.view(unescaped.text))
+        return headed.then(fold(headed.text)), len(text)
 
     @staticmethod
     def _reach(view: View, limit: int, cut: int) -> int:
@@ -121,8 +125,8 @@ class Channel:
         if at < reach:
             yield self._text(at, reach)
             at = reach
-        if not self._json:
-            self._table.go_on(self._pending[:at])
+        released = self._pending[:at]
+        self._table.go_on(json_meaning(released) if self._json else released)
         self._pending = self._pending[at:]
         self._passed += at
 

@@ -30,7 +30,8 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
         for field_end in _FIELD_END.finditer(text, start, at):
             start = field_end.end()
     last: Place | None = None
-    if _CAMEL.search(data, max(0, start - 1), at) is None and (part := text[max(0, start - 1) : at]).isascii():
+    part = text[max(0, start - 1) : at]
+    if part.isascii() and (part.islower() or _CAMEL.search(data, max(0, start - 1), at) is None):
         skipped = start - max(0, start - 1)
         for match in _small(words).finditer(part.lower(), skipped):
             last = match.start() + start - skipped, match.end() + start - skipped
@@ -43,10 +44,16 @@ def nearest_word(words: str, text: str, data: bytes, at: int, start: int) -> Pla
 def name_around(text: str, word: Place, at: int) -> str:
     """Give the name that a word is a part of, `last_*_at` for `call` in `lastCallAt`, up to a place; `*` for none."""
     start, end = word
+    if not _in_name(text[start - 1 : start]) and not _in_name(text[end : end + 1]):
+        return "*"
     left = _NAME_BEFORE.search(text, max(0, start - NAME), start)
     right = _NAME_AFTER.match(text, end, at)
     parts = [_PART.findall(found[0]) if found else [] for found in (left, right)]
     return "_".join([*parts[0], "*", *parts[1]]).lower()
+
+
+def _in_name(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 NAME: Final = 32  # characters left of its word that count of a name: a stream keeps no more (see scanner.LEFT)
@@ -57,6 +64,8 @@ _PART: Final = re.compile(r"[^\W\d_]?[^\WA-Z\d_]+|[A-Z]+|\d+")
 
 def links(words: str, text: str, word: Place, at: int) -> bool:
     """Tell whether a number belongs to a word: between them is nothing, or at the end one of `words` or a name."""
+    if not text[word[1] : at].strip(" :="):
+        return True
     name = _NAME_AFTER.match(text, word[1], at)
     last = _LAST_WORD.search(text, name.end() if name else word[1], at)
     return last is None or last[0].istitle() or re.fullmatch(words, last[1].lower()) is not None

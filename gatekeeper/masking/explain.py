@@ -6,7 +6,7 @@ import msgspec
 
 from gatekeeper.masking.gate import gate_bytes
 from gatekeeper.masking.scanner import Candidate, Outcome, Scanner, Work
-from gatekeeper.masking.strand import read_view
+from gatekeeper.masking.strand import Reading
 from gatekeeper.masking.view import View
 
 
@@ -28,7 +28,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 def explain(scanner: Scanner, text: str, work: Work) -> Iterator[Explanation]:
     """Give each place that matched, from left to right; of what was found only what stands in the end."""
-    view = read_view(scanner, text)
+    view = Reading(scanner, text).view()
     candidates = sorted(scanner.candidates(view.text, gate_bytes(view.text), 0, work), key=lambda found: found.order)
     at = 0
     for candidate in candidates:

@@ -65,36 +65,43 @@ def numbers_of(rows: Rows) -> Iterator[int]:
 class Gate:
     """Says which detectors could find something in a text: where their pattern could match, and a word of theirs is."""
 
-    __slots__ = ("_anywhere", "_camel", "_numeric", "_shapes", "_words", "free", "numbers")
+    __slots__ = ("_anywhere", "_camel", "_count", "_every", "_numeric", "_whole", "_words", "free", "numbers")
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
-        self._shapes = Index([gate_of(row) for row in detectors])
         words = [words_gate(row.context) if row.context else "" for row in detectors]
-        self._words = Index([bounded(word) if word else "" for word in words] + [CAMEL])
+        alone = [bounded(word) if word else "" for word in words] + [CAMEL]
+        self._count = len(words)
+        self._every: Rows = (1 << self._count) - 1
+        self._camel: Rows = 1 << self._count
+        self._whole = Index([*map(gate_of, detectors), *alone])  # costs hardly more than shapes alone
+        self._words = Index(alone)
         self._anywhere = Index(words)
-        self._camel: Rows = 1 << len(words)
         self._numeric: Rows = sum(1 << number for number, row in enumerate(detectors) if row.numeric or row.coded)
         self.numbers = NumberGate(detectors)
         self.free: Rows = sum(1 << number for number, row in enumerate(detectors) if not row.context)
 
     def promising(self, data: bytes) -> tuple[Rows, Rows]:
         """Give the detectors whose shape and word are in a text: those that aren't numeric, and numeric ones."""
-        rows = self._shapes.found(data)
+        found = self._whole.found(data)
+        rows = found & self._every
         if rows & ~self.free:
-            rows &= self.told(data)
+            rows &= self._told(found >> self._count, data)
         numeric = rows & self._numeric
         return rows ^ numeric, numeric
 
     def told(self, data: bytes) -> Rows:
         """Give the detectors that ask for no word, or for one that is there."""
-        told = self._words.found(data)
+        return self._told(self._words.found(data), data)
+
+    def _told(self, told: Rows, data: bytes) -> Rows:
         if told & self._camel:
             told |= self._anywhere.found(data)
         return self.free | told
 
     def asks(self, data: bytes) -> bool:
         """Tell whether anything has the shape of a value in a text, and a word is in it that some detector asks for."""
-        return bool(self._shapes.found(data)) and bool(self.told(data) & ~self.free)
+        found = self._whole.found(data)
+        return bool(found & self._every) and bool(self._told(found >> self._count, data) & ~self.free)
 
     def passes(self, data: bytes) -> bool:
         """Tell whether any detector is worth running."""

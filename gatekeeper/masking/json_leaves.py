@@ -24,7 +24,7 @@ from gatekeeper.masking.json_source import (
     strict_json,
 )
 from gatekeeper.masking.scanner import BETWEEN, Fields, Scanner, Work
-from gatekeeper.masking.strand import JSON_STARTS, Hit, Leaf, both, find, found_in, read
+from gatekeeper.masking.strand import Hit, Leaf, Reading, both, find, found_in, may_be_json
 from gatekeeper.masking.view import folded, json_meaning, json_string
 
 # Shorter numbers are ids, times and amounts too often; they count where their key says what they are.
@@ -178,7 +178,7 @@ def _placed(leaves: Leaves, found: Sequence[tuple[int, Sequence[Found]]], text: 
 
 def _viewed(scanner: Scanner, text: str) -> str:
     """Give what is looked at of a text: where it holds JSON, what its escapes mean."""
-    return folded(json_meaning(text)) if text.lstrip()[:1] in JSON_STARTS else read(scanner, text)
+    return folded(json_meaning(text)) if may_be_json(text) else Reading(scanner, text).text
 
 
 def _found(
@@ -187,9 +187,9 @@ def _found(
     left, text, _ = leaves.pieces[3 * field : 3 * field + 3]
     if leaves.numbers[field] in leaves.digits:
         return whole_number(scanner, text, left, work)
-    if text.lstrip()[:1] in JSON_STARTS:
+    if may_be_json(text):
         return find(scanner, text, work, left)
-    return found_in(scanner, text, spans, base)
+    return found_in(Reading(scanner, text), spans, base)
 
 
 def whole_number(scanner: Scanner, digits: str, left: str, work: Work) -> list[Found]:

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from gatekeeper.masking.channel import Channel, Found, as_is
+from gatekeeper.masking.channel import JSON_STARTS, Channel, Found, as_is
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.scanner import Scanner, Work
-from gatekeeper.masking.table import Table, may_hold_table
+from gatekeeper.masking.table import Table
 from gatekeeper.masking.view import View, fold, folded, json_meaning
 
 _PLAIN_WORK: Final = 1 << 40
@@ -46,39 +46,47 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     written: Callable[[str], str]
 
 
+class Reading:
+    """A whole text as it is looked at: `text`, folded, with what the names of a table's columns say."""
+
+    __slots__ = ("_source", "_view", "text")
+
+    def __init__(self, scanner: Scanner, source: str) -> None:
+        self._source = source
+        self._view: View | None = None
+        self.text = folded(source)
+        if "\n" in source and scanner.asks(self.text) and (headed := Table().view(source)).starts is not None:
+            self._view = headed.then(fold(headed.text))
+            self.text = self._view.text
+
+    def view(self) -> View:
+        """Give it with the places in the source that it stands for."""
+        return self._view or fold(self._source)
+
+    def source(self, start: int, end: int) -> str:
+        """Give a part of the text as it stands."""
+        return self._source[start:end]
+
+
 def find(scanner: Scanner, text: str, work: Work, left: str = "") -> list[Found]:
     """Find what is in one whole text."""
-    if text.lstrip()[:1] in JSON_STARTS:  # in which escapes mean something, and what is written must be JSON
+    if may_be_json(text):  # in which escapes mean something, and what is written must be JSON
         if not scanner.passes(left + folded(json_meaning(text))):
             return []
         return [piece for piece in Channel(scanner, left).push(text, work, final=True) if isinstance(piece, Found)]
     base = len(left)
-    if not (spans := scanner.scan(left + read(scanner, text), base, base, work, final=True).spans):
+    reading = Reading(scanner, text)
+    if not (spans := scanner.scan(left + reading.text, base, base, work, final=True).spans):
         return []
-    return found_in(scanner, text, spans, base)
+    return found_in(reading, spans, base)
 
 
-def read(scanner: Scanner, text: str) -> str:
-    """Give what is looked at of a whole text: folded, and with what the names of a table's columns say."""
-    return read_view(scanner, text).text if _has_table(scanner, text) else folded(text)
-
-
-def read_view(scanner: Scanner, text: str) -> View:
-    """View a whole text as it is looked at."""
-    headed = Table().view(text) if _has_table(scanner, text) else View(text)
-    return headed.then(fold(headed.text))
-
-
-def _has_table(scanner: Scanner, text: str) -> bool:
-    return may_hold_table(text) and scanner.asks(folded(text))
-
-
-def found_in(scanner: Scanner, text: str, spans: Sequence[Span], base: int) -> list[Found]:
+def found_in(reading: Reading, spans: Sequence[Span], base: int) -> list[Found]:
     """Give spans of a text as it is read as what was found in it; `base`: where it began for the scanner.
 
     Where one character is looked at as several, `¼` as `1⁄4`, two spans may share it: the first has it.
     """
-    view = read_view(scanner, text)
+    view = reading.view()
     found: list[Found] = []
     at = 0
     for span in spans:
@@ -86,13 +94,14 @@ def found_in(scanner: Scanner, text: str, spans: Sequence[Span], base: int) -> l
         if at < end:
             start = max(at, start)
             value = view.text[span.start - base : span.end - base]
-            found.append(Found(start, end, span.entity, text[start:end], value, as_is))
+            found.append(Found(start, end, span.entity, reading.source(start, end), value, as_is))
             at = end
     return found
 
 
-JSON_STARTS: Final = frozenset('{["')
-"""How text begins that may hold JSON."""
+def may_be_json(text: str) -> bool:
+    """Tell, by how it begins, whether a text may hold JSON."""
+    return text.lstrip()[:1] in JSON_STARTS
 
 
 def could_hit(scanner: Scanner, text: str) -> bool:
@@ -104,10 +113,14 @@ def could_hit(scanner: Scanner, text: str) -> bool:
 
 def spans_of(scanner: Scanner, text: str) -> list[Span]:
     """Find what detectors see in plain text: code points, end exclusive."""
-    plain = text.isascii() and ("\\" not in text or text.lstrip()[:1] not in JSON_STARTS)
-    if plain and not _has_table(scanner, text):
-        return list(scanner.scan(text, 0, 0, Work(_PLAIN_WORK), final=True).spans)
-    return [Span(found.start, found.end, found.entity) for found in find(scanner, text, Work(_PLAIN_WORK))]
+    work = Work(_PLAIN_WORK)
+    if "\\" in text and may_be_json(text):
+        return [Span(found.start, found.end, found.entity) for found in find(scanner, text, work)]
+    reading = Reading(scanner, text)
+    spans = scanner.scan(reading.text, 0, 0, work, final=True).spans
+    if not spans or reading.text is text:
+        return list(spans)
+    return [Span(found.start, found.end, found.entity) for found in found_in(reading, spans, 0)]
 
 
 class Repeats:

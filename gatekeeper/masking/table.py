@@ -21,15 +21,17 @@ _FEWEST: Final = 2
 _CELL: Final = re.compile(r"[^\W\d_][\w .#/()'-]{0,39}")
 _NUMBER: Final = re.compile(r"\d\d")  # is in no name
 _NO_NAME: Final = re.compile(r"[^A-Za-z\u00c0-\u024f _-]+")
-# A line that may be one of names. A look for line ends takes a tenth of what a look for lines' starts does.
-_AROUND: Final = r"[ \r>\"'`*]*+"
-_REST: Final = r"[\w .#/()\r>\"'`*-]*+"
-_LIKELY_LINE: Final = (
-    rf"(?:{_AROUND}(?:[\t|;,]{_AROUND})++[^\W\d_]{_REST}(?:[\t|;,]{_REST})*+"
-    rf"|{_AROUND}[^\W\d_]{_REST}(?:[\t|;,]{_REST})++)(?=\n|\Z)"
+
+
+def _run(letters: str) -> str:
+    return rf"[{letters}]*+(?:[0-9](?![0-9])[{letters}]*+)*+"
+
+
+# A line that may be one of names, as the gate reads it: two of them, with no two digits side by side in any.
+_OF_NAMES: Final = r"A-Za-z_ .#/()\r>\"'`*?-"
+_LIKELY: Final = re.compile(
+    rf"\n[ \r>\"'`*\t|;,]*+[A-Za-z?]{_run(_OF_NAMES)}[\t|;,]{_run(rf'\t|;,{_OF_NAMES}')}(?=\n|\Z)".encode()
 )
-_LIKELY_FIRST: Final = re.compile(_LIKELY_LINE)
-_LIKELY_NEXT: Final = re.compile(rf"\n{_LIKELY_LINE}")
 _MOST: Final = 4  # times the length of a text that names may add to what is looked at
 _SPARE: Final = 4096
 
@@ -113,19 +115,15 @@ def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
     named = [cell for cell in cells if cell]
     if len(named) < _FEWEST or not all(map(_CELL.fullmatch, named)):
         return "", ()
-    names = tuple(_NO_NAME.sub(" ", cell).strip() if _tells(cell) else "" for cell in cells)
+    names = tuple(_NO_NAME.sub(" ", cell).strip() if _tells(gate_bytes(cell)) else "" for cell in cells)
     return (mark, names) if any(names) else ("", ())
 
 
-def _tells(name: str) -> bool:
-    """Tell whether a word is in a name that says what a value is."""
-    return is_near(_WORDS, gate_bytes(name))
+def _tells(names: bytes) -> bool:
+    """Tell whether a word is in names, as the gate reads them, that says what a value is."""
+    return is_near(_WORDS, names)
 
 
 def may_hold_table(text: str) -> bool:
-    """Tell, soon, whether a text may hold a table."""
-    if "\n" not in text:
-        return False
-    first = _LIKELY_FIRST.match(text)
-    lines = ([first[0]] if first else []) + _LIKELY_NEXT.findall(text)
-    return any(_NUMBER.search(line) is None and _tells(line) for line in lines)
+    """Tell, soon, whether a text of several lines may hold a table."""
+    return any(map(_tells, _LIKELY.findall(b"\n" + gate_bytes(text))))

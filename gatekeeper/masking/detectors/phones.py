@@ -114,8 +114,14 @@ def number_after_verb(match: str) -> int:
     return _plausible(match, _LEAST_BARE)
 
 
+def _is_no_number(match: str) -> bool:
+    if "." in match and (_ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match)):
+        return True
+    return _NO_NUMBER.search(match) is not None
+
+
 def _plausible(match: str, least_bare: int) -> int:
-    if _DATE.match(match) or _ADDRESS.fullmatch(match) or _DECIMAL.fullmatch(match) or _NO_NUMBER.search(match):
+    if _DATE.match(match) or (not match.isdecimal() and _is_no_number(match)):
         return 0
     for end, core in _ends(match):
         digits = digits_of(core)

@@ -10,7 +10,7 @@ from gatekeeper.exchange import Message
 from gatekeeper.masking import Masker, find_spans
 from gatekeeper.masking.channel import Channel, Found
 from gatekeeper.masking.scanner import Work, default_scanner
-from gatekeeper.masking.strand import find, read
+from gatekeeper.masking.strand import Reading, find
 from gatekeeper.masking.table import Table, may_hold_table
 
 WORK = 1 << 40
@@ -49,6 +49,16 @@ def test_a_name_speaks_for_its_own_column_only() -> None:
 
 def test_a_cell_in_quotes_may_hold_a_mark() -> None:
     assert found('name,ssn,seen\n"Smith, Bob",536904399,384209199') == ["536904399"]
+
+
+@pytest.mark.parametrize("quoted", ['"id","name","ssn"\n"1","Bob","536904399"', r'"id,name,ssn\n1,Bob,536904399"'])
+def test_a_table_may_begin_as_json_does(quoted: str) -> None:
+    channel = Channel(default_scanner())
+    streamed = [piece for char in quoted for piece in channel.push(char, Work(WORK), final=False)]
+    streamed += channel.push("", Work(WORK), final=True)
+
+    assert found(quoted) == ["536904399"]
+    assert [piece.source for piece in streamed if isinstance(piece, Found)] == ["536904399"]
 
 
 @pytest.mark.parametrize(
@@ -128,4 +138,4 @@ def test_what_may_hold_a_table_is_known_soon(text: str, mark: str) -> None:
 def test_names_do_not_make_much_of_little() -> None:
     bomb = "ssn" + ",date of birth" * 60 + "\n" + ("," * 60 + "\n") * 2000 + "536904399"
 
-    assert len(read(default_scanner(), bomb)) < 8 * len(bomb)
+    assert len(Reading(default_scanner(), bomb).text) < 8 * len(bomb)
