@@ -10,7 +10,7 @@ import functools
 import itertools
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -170,19 +170,19 @@ class Scanner:
 
     def candidates(
         self, text: str, data: bytes, start: int, work: Work, stop: int = sys.maxsize, fields: Fields | None = None
-    ) -> Iterator[Candidate]:
+    ) -> Iterable[Candidate]:
         """Give each match of each detector's pattern that begins from `start` on, before `stop`, and its outcome."""
         if len(text) - start < _LEAST:
-            return
+            return ()
         work.spend(len(data) // _GATE_CHARACTERS)
         rows, numeric = self._gate.promising(data)
         if not rows and not numeric:
-            return
+            return ()
         place = _Place(text, data, start, stop, fields)
-        for row in self._rows(rows) if rows else ():
-            yield from self._of(row, place, work)
-        if numeric:
-            yield from self._numbers(numeric, place, work)
+        if not rows:
+            return self._numbers(numeric, place, work)
+        others = itertools.chain.from_iterable(self._of(row, place, work) for row in self._rows(rows))
+        return itertools.chain(others, self._numbers(numeric, place, work)) if numeric else others
 
     def _rows(self, rows: Rows) -> tuple[_Row, ...]:
         """Give the rows of a set, those of a higher priority first."""

@@ -116,9 +116,9 @@ def spans_of(scanner: Scanner, text: str) -> list[Span]:
     work = Work(_PLAIN_WORK)
     if "\\" in text and may_be_json(text):
         return [Span(found.start, found.end, found.entity) for found in find(scanner, text, work)]
-    reading = Reading(scanner, text)
-    spans = scanner.scan(reading.text, 0, 0, work, final=True).spans
-    if not spans or reading.text is text:
+    reading = None if text.isascii() and "\n" not in text else Reading(scanner, text)
+    spans = scanner.scan(reading.text if reading else text, 0, 0, work, final=True).spans
+    if reading is None or not spans:
         return list(spans)
     return [Span(found.start, found.end, found.entity) for found in found_in(reading, spans, 0)]
 
