@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from gatekeeper.exchange import canonical_json
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.api_keys import API_KEYS
@@ -15,11 +17,13 @@ from gatekeeper.masking.detectors.network import NETWORK
 from gatekeeper.masking.detectors.phones import PHONES
 from gatekeeper.masking.detectors.tokens import TOKENS
 from gatekeeper.masking.detectors.united_states import UNITED_STATES
+from gatekeeper.masking.detectors.unspaced import apart
 from gatekeeper.masking.detectors.world import WORLD
 
-DETECTORS: Final = (
+_ROWS: Final = (
     *CARDS, *UNITED_STATES, *EUROPE, *WORLD, *PHONES, *NETWORK, *CRYPTO, *DATES, *TOKENS, *API_KEYS,
 )  # fmt: skip
+DETECTORS: Final = tuple(msgspec.structs.replace(row, pattern=apart(row.pattern)) for row in _ROWS)
 """Every row is tried; names may repeat."""
 
 DETECTOR_NAMES: Final = tuple(dict.fromkeys(detector.entity for detector in DETECTORS))

@@ -9,14 +9,15 @@ import re2
 import regex  # type: ignore[import-untyped]  # its types are a package of their own
 
 from gatekeeper.masking.detector import Detector
+from gatekeeper.masking.detectors.unspaced import apart
 from gatekeeper.masking.gate import compiled_set, words_gate
 
 _NEVER: Final = "\uffff"  # a noncharacter: no text that means something has it
 _SPACED_START: Final = re.compile(r"[\d(+-]|[A-Z](?:[A-Z]|\Z)")
 _SPACED_FIRST: Final = r"(?=[\d(+A-Z-])"
 # `regex` takes combining marks for parts of words, as the patterns do; `re` does not.
-_PLAIN_WORD: Final = regex.compile(r"\w[\w.+%'-]{0,63}")
-_NO_PART: Final = regex.compile(r"[^\w.+%'@:/=~-]")  # of what is found without white space in it
+_PLAIN_WORD: Final = regex.compile(apart(r"\w[\w.+%'-]{0,63}"))
+_NO_PART: Final = regex.compile(apart(r"[^\w.+%'@:/=~-]"))  # of what is found without white space in it
 
 
 class Growth:

@@ -11,6 +11,7 @@ from gatekeeper.masking.allow import NOTHING, Allowed
 from gatekeeper.masking.catalogue import DEFAULT_DETECTORS, DETECTOR_NAMES, DETECTORS
 from gatekeeper.masking.context import CONTEXT
 from gatekeeper.masking.detector import Detector
+from gatekeeper.masking.detectors.unspaced import apart
 from gatekeeper.masking.scanner import Scanner, Work, default_scanner
 from gatekeeper.masking.validators import VALIDATORS
 from gatekeeper.masking.view import fold
@@ -19,6 +20,9 @@ MOST_WAYS: Final = 10_000
 """Ways to match from one place: each may have to be tried."""
 
 _PRIORITY: Final = 10  # before those of the catalogue
+# A match that begins or ends with a letter or digit is not part of a longer word.
+_EDGE_BEFORE: Final = apart(r"(?:(?<!\w)|(?!\w))")
+_EDGE_AFTER: Final = apart(r"(?:(?!\w)|(?<!\w))")
 _EXAMPLE_WORK: Final = 1 << 30
 _NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{1,40}")
 _CLASSES: Final = {"d": "0-9", "w": "A-Za-z0-9_", "s": r" \t\n\r\f\v"}
@@ -157,8 +161,7 @@ def _made(own: DetectorConfig) -> Detector:
     return Detector(
         entity=own.name,
         form="of the configuration",
-        # a match that begins or ends with a letter or digit is not part of a longer word
-        pattern=rf"(?:(?<!\w)|(?!\w)){body}(?:(?!\w)|(?<!\w))",
+        pattern=rf"{_EDGE_BEFORE}{body}{_EDGE_AFTER}",
         gate=gate,
         validate=VALIDATORS[own.validator] if own.validator else None,
         validator=own.validator,

@@ -19,6 +19,7 @@ _NUMERIC: Final = (
     r"(?:\d{4}([-/.])(?:0?[1-9]|1[0-2])\1(?:0?[1-9]|[12]\d|3[01])"
     r"|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2}))"
 )
+_EAST_ASIAN: Final = r"\d{4} ?(?:年 ?\d{1,2} ?月 ?\d{1,2} ?日|년 ?\d{1,2} ?월 ?\d{1,2} ?일)"
 _TIME: Final = r"(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?: ?(?i:am|pm))?(?:Z|[+-]\d{2}:?\d{2})?)?"
 _WRITTEN: Final = (
     rf"(?i:{_DAY}{_ORDINAL}(?: of| de)? ?[ -]?{_MONTHS}(?: de| del)?,? ?[ -]?'?\d{{2,4}}"
@@ -30,7 +31,7 @@ _BORN: Final = (
     r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|urodzon[ya]|data ur(?:odzenia|\.)?|ur\.(?: dnia)?|"
     r"fecha ?nac(?:imiento)?|fecha de nac|f\. ?nac|nació(?: el)?|data ?nasc(?:ita|imento)|data de nasc|nasc\.|nasci em|nat[oa]/[oa] il|"
     r"nat[oa] a [a-z' ]{2,32}(?: \([a-z]{2}\))? il|birth ?time|née? à [a-z]{2,20} le|anniversaire(?: est)?(?: le)?|födelsedatum|fødselsdato|"
-    r"datum narození|дата рождения|doğum tarihi|出生日期|生年月日"
+    r"datum narození|дата рождения|doğum tarihi|出生(?:日期|年月日?)|生年月日|生日|誕生日|생년월일|생일"
 )
 _GROUPS: Final = re.compile(r"\d+")
 _MONTHS_A_YEAR: Final = 12
@@ -53,7 +54,7 @@ def calendar_date(match: str) -> int:
 
 
 _GATE_NUMERIC: Final = r"\b\d{1,4}[-/.]\d{1,2}[-/.]\d"
-_GATE_SPACED: Final = r"\b\d{1,4}[-/. ]\d{1,2}[-/. ]\d"
+_GATE_SPACED: Final = r"\b\d{1,4}[-/. ?]{1,3}\d{1,2}[-/. ?]{1,3}\d"
 _SPACED: Final = r"(?:\d{1,2} \d{1,2} \d{4}|\d{4} \d{2} \d{2})"
 _SHAPE_WRITTEN: Final = r"(?i)\b(?:\d{1,4}[^\d]{1,8}[a-z]|[a-z][a-z?]{2,10}\.? \d)"
 
@@ -61,7 +62,7 @@ DATES: Final = (
     Detector(
         entity="DATE_OF_BIRTH",
         form="in digits",
-        pattern=rf"(?<![\w.])(?<!\d[-/])(?:{_NUMERIC}{_TIME}|{_SPACED})(?!\w)(?![-/]\d)",
+        pattern=rf"(?<![\w.])(?<!\d[-/])(?:{_NUMERIC}{_TIME}|{_SPACED}|{_EAST_ASIAN})(?!\w)(?![-/]\d)",
         gate=_GATE_SPACED,
         validate=calendar_date,
         validator="calendar_date",

@@ -123,7 +123,7 @@ _OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _VERSION_WORDS: Final = (
     r"v|versions?|ver|releases?|rel|builds?|firmware|drivers?|upgraded?|bump(?:ed|s)?|packages?|sdk|oid|object ?id(?:entifier)?|"
     r"section|chapter|ec(?: number)?|std|clause|figure|fig|article|appendix|paragraph|requires?|assembly\w*|"
-    r"chrome|firefox|safari|edg|edge|openssl|libs?|patch|nuget|dll"
+    r"chrome|firefox|safari|edg|edge|openssl|libs?|patch|nuget|dll|版本|バージョン|버전"
 )
 _HEX: Final = "[0-9A-Fa-f]"
 

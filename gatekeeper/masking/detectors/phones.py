@@ -142,7 +142,8 @@ _PHONE_WORDS: Final = (
     r"téléphone|tél|mobile(?:.?(?:numbers?|no\.?|num))?|mobil(?:nummer)?|móvil|movil|celular|cellulare|cell|cellphone|"
     r"cell ?(?:number|no)|handy(?:nummer)?|rufnummer|fax(?:.?(?:numbers?|no\.?))?|whatsapp|sms|hotline|landline|"
     r"helpline|msisdn|contact.?(?:numbers?|no\.?)|ph|telefoon|gsm|portable|numero di telefono|telem[óo]vel|contacto|tl?fno|cel|fono|mob|kom|caller ?id|recapito(?: telefonico)?|telefonu|"
-    r"telefonszám|номер|电话|電話|手机|携帯|тел|телефон"
+    r"telefonszám|номер|тел|телефон|"
+    r"电话|電話(?:番号)?|手机|手機|携帯|联系方式|전화(?:번호)?|휴대폰|핸드폰|연락처|โทร(?:ศัพท์)?|เบอร์"
 )
 # The parts of names that a verb may stand in: `home_phone_1`, and neither `work_mem` nor `boxOffice`.
 _NEUTRAL: Final = (
