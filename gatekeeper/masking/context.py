@@ -13,8 +13,12 @@ CONTEXT: Final = 64
 AGAINST: Final = 18
 """Characters to the left of a match in which a word may speak against it where no word speaks for it."""
 
-# A value and the next key: what stands left of it belongs to another field.
-_FIELD_END: Final = re.compile(r"\"\s*,|,\s*\\*\"")
+VALUE_KEYS: Final = frozenset({"value", "val", "answer", "stringValue", "string_value"})
+"""What a key may be whose value another field beside it names: `{"name": "ssn", "value": …}`."""
+
+# A value and the next key: what stands left of it belongs to another field, unless that names it.
+_NAMES_NEXT: Final = rf"(?:{'|'.join(sorted(VALUE_KEYS))})\\*\"\s*:"
+_FIELD_END: Final = re.compile(rf"\"\s*,(?!\s*\\*\"{_NAMES_NEXT})|,\s*\\*\"(?!{_NAMES_NEXT})")
 
 # Words end where letters and digits do, or where camelCase goes on: `user_ssn` and `userSsn`, but not `lessness`.
 _LEFT: Final = r"(?:(?<![A-Za-z0-9])|(?<=(?-i:[a-z]))(?=(?-i:[A-Z])))"

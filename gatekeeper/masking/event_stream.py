@@ -17,7 +17,7 @@ from gatekeeper.masking.embedded import PART_NOT_TEXT
 from gatekeeper.masking.events import Payload
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_body import json_could_hit, number_hits, token_lists
-from gatekeeper.masking.json_source import Json, JsonLeaf, Path, json_leaves, key_words, leaf_of, parse_json
+from gatekeeper.masking.json_source import Json, JsonLeaf, Path, by_name, json_leaves, key_words, leaf_of, parse_json
 from gatekeeper.masking.masker import WORK_LIMIT, OperatorSet
 from gatekeeper.masking.operators import Operators
 from gatekeeper.masking.runs import Inner, Part, Runs, Unread
@@ -320,7 +320,7 @@ class EventStream:
         if not json_could_hit(self._scanner, data):
             return ()
         looked_at = (leaf for leaf in leaves if not self._scanner.lets_be(leaf.path))
-        others = [leaf for leaf in looked_at if leaf.kind != "string" or leaf.path not in paths]
+        others = by_name(data, [leaf for leaf in looked_at if leaf.kind != "string" or leaf.path not in paths])
         strings = hits(self._scanner, _strands(data, others), _work(), self._repeats)
         return (*strings, *number_hits(self._scanner, data, others, _work()))
 

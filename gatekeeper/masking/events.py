@@ -13,7 +13,7 @@ import msgspec
 from gatekeeper.masking.document import Document, Replacement
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_body import elements, json_document, mark_length, number_hits, string_strands, token_lists
-from gatekeeper.masking.json_source import Json, Path, json_leaves, key_words, leaf_of, parse_json
+from gatekeeper.masking.json_source import Json, Path, by_name, json_leaves, key_words, leaf_of, parse_json
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.strand import Hit, Leaf, Strand, hits
 from gatekeeper.masking.view import View
@@ -162,9 +162,10 @@ def _add_payload(texts: _Texts, scanner: Scanner, payload: Payload, whole: str, 
         if piece.kind == "string":
             placed = _placed(leaf_of(data, piece), payload)
             texts.add(_keys(payload.name, value, piece.path), placed, key_words(piece.path))
-    for strand in string_strands(data, leaves):
+    named = by_name(data, leaves)
+    for strand in string_strands(data, named):
         texts.alone.append(Strand((_placed(strand.leaves[0], payload),), strand.left))
-    for hit in number_hits(scanner, data, leaves, work):
+    for hit in number_hits(scanner, data, named, work):
         segments = tuple((payload.place(start), payload.place(end)) for start, end in hit.segments)
         texts.numbers.append(msgspec.structs.replace(hit, segments=segments))
     texts.vouching += [(payload.place(start), payload.place(end), empty) for start, end, empty in token_lists(data)]

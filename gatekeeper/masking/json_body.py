@@ -8,7 +8,7 @@ from typing import Final
 
 from gatekeeper.masking.document import Document, Replacement
 from gatekeeper.masking.json_leaves import json_hits, leaves_of, whole_number
-from gatekeeper.masking.json_source import JsonLeaf, digits_of, json_leaves, key_words, leaf_of
+from gatekeeper.masking.json_source import JsonLeaf, by_name, digits_of, json_leaves, key_words, leaf_of
 from gatekeeper.masking.scanner import Scanner, Work
 from gatekeeper.masking.strand import Hit, Strand, could_hit, hits
 
@@ -30,7 +30,7 @@ def json_document(scanner: Scanner, raw: bytes, text: str, charset: str, work: W
     if found is None:
         if not json_could_hit(scanner, text):
             return Document(raw=raw, text=text, charset=charset, read=read)
-        places = [leaf for leaf in json_leaves(text, start) if not scanner.lets_be(leaf.path)]
+        places = by_name(text, [leaf for leaf in json_leaves(text, start) if not scanner.lets_be(leaf.path)])
         found = (*hits(scanner, string_strands(text, places), work), *number_hits(scanner, text, places, work))
     vouching = tuple(token_lists(text)) if found else ()
     return Document(raw=raw, text=text, charset=charset, hits=found, vouching=vouching, read=read)

@@ -12,12 +12,15 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from gatekeeper.masking.channel import Found, as_is, json_escaped
+from gatekeeper.masking.context import VALUE_KEYS
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.json_source import (
+    NAMING_KEYS,
     Json,
     Lexeme,
     Path,
     digits_of,
+    is_name,
     key_words,
     parse_json,
     quick_json,
@@ -76,12 +79,13 @@ class Leaves:
             kind = type(value)
             if kind is str:
                 numbers.append(self._count)
-                pieces += (_left((*tail, key)), value, BETWEEN)
+                path = _named(tail, key, members) if key in VALUE_KEYS else (*tail, key)
+                pieces += (_left(path), value, BETWEEN)
                 self._count += 1
             elif kind in _CONTAINERS:
                 self._container(value, (*tail, key), depth)
             elif kind is not bool and value is not None:
-                self._number(value, (*tail, key))
+                self._number(value, _named(tail, key, members) if key in VALUE_KEYS else (*tail, key))
 
     def _items(self, items: list[Json], left: str, path: Path, depth: int) -> None:
         """Add the leaves of a list; `path` is the end of that of each item."""
@@ -111,6 +115,12 @@ class Leaves:
             self.numbers.append(self._count)
             self.pieces += (_left(path), digits, BETWEEN)
         self._count += 1
+
+
+def _named(tail: Path, key: str, members: dict[str, Json]) -> Path:
+    """Give the end of the path of a value that another member may name, as if by that."""
+    names = (name for naming in NAMING_KEYS if type(name := members.get(naming)) is str and is_name(name))
+    return *tail, next(names, key)
 
 
 _CONTAINERS: Final = frozenset({dict, list})

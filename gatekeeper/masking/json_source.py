@@ -4,12 +4,13 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Never
 
 import msgspec
 
 from gatekeeper.masking.channel import json_escaped
+from gatekeeper.masking.context import VALUE_KEYS
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.strand import Leaf
 from gatekeeper.masking.view import json_string
@@ -157,6 +158,40 @@ def json_leaves(text: str, start: int = 0) -> Iterator[JsonLeaf]:
             expects_key = False
         elif char in _NUMBER_START:
             yield JsonLeaf("number", (*path, key) if containers else (), begin, end)
+
+
+NAMING_KEYS: Final = ("name", "key", "label", "field", "title", "question", "type", "id")
+"""Whose value may name another field beside it: `{"name": "ssn", "value": …}`; the first that is there does."""
+
+_LONGEST_NAME: Final = 40
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text may be the name of a field."""
+    return len(text) <= _LONGEST_NAME
+
+
+def by_name(text: str, leaves: Sequence[JsonLeaf]) -> Sequence[JsonLeaf]:
+    """Give leaves with those values that another field names under that name, as if it were their key."""
+    if not any(map(_may_be_named, leaves)):
+        return leaves
+    names = {leaf.path: leaf_of(text, leaf).view.text for leaf in leaves if leaf.kind == "string" and _names(leaf.path)}
+    return [_by_name(leaf, names) if _may_be_named(leaf) else leaf for leaf in leaves]
+
+
+def _may_be_named(leaf: JsonLeaf) -> bool:
+    return leaf.kind != "key" and bool(leaf.path) and leaf.path[-1] in VALUE_KEYS
+
+
+def _names(path: Path) -> bool:
+    return bool(path) and path[-1] in NAMING_KEYS
+
+
+def _by_name(leaf: JsonLeaf, names: dict[Path, str]) -> JsonLeaf:
+    beside = leaf.path[:-1]
+    given = (names.get((*beside, naming)) for naming in NAMING_KEYS)
+    name = next((name for name in given if name is not None and is_name(name)), None)
+    return leaf if name is None else msgspec.structs.replace(leaf, path=(*beside, name))
 
 
 def only_string(text: str, path: Path) -> tuple[int, int] | None:

@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gatekeeper.config import MaskingConfig
+from gatekeeper.exchange import Message
+from gatekeeper.masking import Masker, find_spans
 from gatekeeper.masking.faults import UnreadableBody
 from gatekeeper.masking.json_body import number_hits, string_strands
 from gatekeeper.masking.json_leaves import json_hits, leaves_of
-from gatekeeper.masking.json_source import json_leaves
+from gatekeeper.masking.json_source import by_name, json_leaves
 from gatekeeper.masking.scanner import Work, default_scanner
 from gatekeeper.masking.strand import Hit, hits
 
@@ -23,8 +26,24 @@ VALUES = (
     "1980-01-02",
     "\ud83d",
     "plain",
+    "ssn",
+    "date of birth",
 )
-KEYS = ("ssn", "date", "of birth", "bank", "account", "number", "to", "john@example.com", "a\u0000\nssn", "\ud83d")
+KEYS = (
+    "name",
+    "value",
+    "label",
+    "ssn",
+    "date",
+    "of birth",
+    "bank",
+    "account",
+    "number",
+    "to",
+    "john@example.com",
+    "a\u0000\nssn",
+    "\ud83d",
+)
 NUMBERS = (
     4111111111111111,
     536904399,
@@ -45,7 +64,7 @@ values = st.recursive(
 
 
 def one_by_one(text: str) -> tuple[Hit, ...]:
-    scanner, leaves = default_scanner(), list(json_leaves(text))
+    scanner, leaves = default_scanner(), by_name(text, list(json_leaves(text)))
     return (
         *hits(scanner, string_strands(text, leaves), Work(WORK)),
         *number_hits(scanner, text, leaves, Work(WORK)),
@@ -54,6 +73,26 @@ def one_by_one(text: str) -> tuple[Hit, ...]:
 
 def told(found: tuple[Hit, ...] | None) -> list[tuple[object, ...]] | None:
     return None if found is None else [(hit.entity, hit.value, hit.segments, hit.written("<X>")) for hit in found]
+
+
+@pytest.mark.parametrize(
+    "pair", ['"name": "ssn", "value"', '"val": 1, "label": "SSN", "value"', '"title": "Her SSN", "answer"']
+)
+@pytest.mark.parametrize("value", ['"536904399"', "536904399"])
+@pytest.mark.parametrize("beside", ["", ', "john@example.com": 1'])
+def test_a_field_may_name_the_value_beside_it(pair: str, value: str, beside: str) -> None:
+    body = f"[{{{pair}: {value}{beside}}}]"
+    masked = Masker(MaskingConfig(), b"a key for tests").inspect(
+        Message(status=200, headers=(("content-type", "application/json"),), body=body.encode())
+    )
+
+    assert '"<US_SSN>"' in masked.to_client().body.decode()
+    assert "US_SSN" in [span.entity for span in find_spans(body)]
+
+
+@pytest.mark.parametrize("pair", ['"name": "order", "value"', '"name": "ssn", "total"', '"ssn": "no", "total"'])
+def test_another_field_names_nothing(pair: str) -> None:
+    assert find_spans(f'{{{pair}: "536904399"}}') == []
 
 
 @given(values, st.booleans(), st.sampled_from((None, 1, "\t")))
