@@ -68,13 +68,17 @@ _PART: Final = re.compile(r"[^\W\d_]?[^\WA-Z\d_]+|[A-Z]+|\d+")
 
 def links(words: str, text: str, word: Place, at: int) -> bool:
     """Tell whether a number belongs to a word: between them is nothing, or at the end one of `words` or a name."""
-    if not text[word[1] : at].strip(" :="):
+    between = text[word[1] : at]
+    if not between.strip(" :="):
         return True
-    name = _NAME_AFTER.match(text, word[1], at)
-    last = _LAST_WORD.search(text, name.end() if name else word[1], at)
+    if "<" in between:  # where one element of markup ends, and another begins, nothing is said
+        between = _MARKUP.sub(" ", between)
+    name = _NAME_AFTER.match(between)
+    last = _LAST_WORD.search(between, name.end() if name else 0)
     return last is None or last[0].istitle() or re.fullmatch(words, last[1].lower()) is not None
 
 
+_MARKUP: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _LAST_WORD: Final = re.compile(r"([^\W\d_]+)[\W\d_]*\Z")
 
 

@@ -260,7 +260,7 @@ class Scanner:
             if word is None or not _speaks_for(detector, text, word, match):
                 return Candidate(start, end, detector, Outcome.NO_WORD)
         if detector.against:
-            within = word[1] if word else max(left, start - AGAINST)
+            within = word[1] if word else _line_start(data, max(left, start - AGAINST), start)
             window = data[within:start]
             if (
                 window.strip(_NO_WORD)
@@ -325,6 +325,15 @@ def _resolved(candidates: list[Candidate], floor: int) -> tuple[Span, ...]:
             spans.append(Span(max(candidate.start, floor), candidate.end, candidate.detector.entity))
             floor = candidate.end
     return tuple(spans)
+
+
+def _line_start(data: bytes, start: int, end: int) -> int:
+    """Give where between two places the last line begins, if the one before it is at its end: with a quote, say."""
+    line = data.rfind(b"\n", start + 1, end)
+    return line + 1 if line > 0 and data[line - 1] in _CLOSING else start
+
+
+_CLOSING: Final = b"\"')]}.;"
 
 
 def _speaks_for(detector: Detector, text: str, word: tuple[int, int], match: regex.Match[str]) -> bool:

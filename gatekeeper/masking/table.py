@@ -83,10 +83,15 @@ class Table:
 
     def _row(self, line: str, at: int) -> str:
         """Give how the end of a line is looked at."""
-        if not self._names or self._column != len(self._names) - 1:
+        begins = not self._names or self._column != len(self._names) - 1
+        if begins:
             self._mark, self._names = _names_in(line)
         self._column, self._quoted = 0, False
-        return self._named('"\n,', at) if self._names else "\n"
+        if not self._names or (
+            begins and not self._names[0]
+        ):  # a line of prose may look like names, and speak for the next
+            return "\n"
+        return self._named('"\n,', at)
 
     def _cell(self, char: str, at: int) -> str:
         """Give how a mark is looked at."""

@@ -6,7 +6,7 @@ from typing import Final
 from gatekeeper.masking.detector import Detector
 from gatekeeper.masking.detectors.entropy import high_entropy, random_looking
 
-_LEFT: Final = r"(?<![A-Za-z0-9])"
+_LEFT: Final = r"(?:(?<![A-Za-z0-9])|(?<=/bot))"
 
 # (what a key begins with, what follows), in syntax that RE2 and `regex` share.
 _SHAPES: Final = (
@@ -16,7 +16,7 @@ _SHAPES: Final = (
     ("ABSK", "[A-Za-z0-9+/]{100,270}={0,2}"),  # AWS Bedrock
     ("gh[pousr]_", "[A-Za-z0-9]{30,255}"),  # GitHub
     ("github_pat_", r"\w{22,255}"),
-    ("gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-", r"[\w.-]{18,255}"),  # GitLab
+    ("gl(?:pat|dt|rt|cbt|ptt|ft|soat|imt|agent|oas|ffct)-", r"[\w-]{18,60}(?:\.[\w-]{1,60}){0,3}"),  # GitLab
     ("AIza", r"[\w-]{35,60}"),  # Google API keys
     (r"ya29\.", r"[\w-]{20,255}"),  # Google OAuth tokens
     ("GOCSPX-", r"[\w-]{28,60}"),  # Google OAuth client secrets
@@ -43,7 +43,7 @@ _SHAPES: Final = (
     ("do[opr]_v1_", "[0-9a-f]{64}"),  # DigitalOcean
     ("shp(?:at|ca|pa|ss|tka)_", "[0-9A-Fa-f]{32}"),  # Shopify
     ("sq0(?:atp|csp|idp)-", r"[\w-]{22,60}"),  # Square
-    ("EAAA[A-Z]", r"[\w-]{55,80}"),
+    ("EAAA[A-Za-z0-9]", r"[\w-]{55,80}"),
     ("EAA[A-Za-z]", "[A-Za-z0-9]{80,250}"),  # Facebook
     (r"\d{8,10}:AA", r"[\w-]{32,40}"),  # Telegram
     ("dapi", "[0-9a-f]{32}(?:-[0-9])?"),  # Databricks
@@ -100,7 +100,7 @@ _SHAPES: Final = (
     ("cog_|apify_api_", "[A-Za-z0-9]{32,64}"),
     ("AccountKey=", "[A-Za-z0-9+/]{86}=="),  # Azure Storage
     ("SharedAccessKey=", "[A-Za-z0-9+/]{43}="),  # Azure Service Bus, Event Hubs
-    (r"[\w~.-]{3}\dQ~", r"[\w~.-]{31,34}"),  # Azure client secrets
+    (r"[\w~.-]{3}\dQ~", r"[\w~.-]{31,36}"),  # Azure client secrets
     ("[A-Za-z0-9]{52}JQQJ99[A-Z]", "[A-Za-z0-9]{9,26}"),  # Azure AI services
 )
 
@@ -131,13 +131,11 @@ def _shape(start: str, rest: str) -> Detector:
 
 _VALUE: Final = r"(?<![\w+/.~-])[A-Za-z0-9_+/=.~-]{16,250}(?![\w+/=~-])"
 _VALUE_SHAPE: Final = r"(?:^|[^\w+/.~-])[\w+/=.~-]{16}"
-_QUOTE: Final = (
-    r"(?<=[:=>(]\s{0,2}[\"'`]?|\bis:? |\bkey |\btoken |\bsecret |[Bb]earer |(?:KEY|TOKEN|SECRET|ApiKey|Token) )"
-)
+_QUOTE: Final = r"(?<=\b(?:key|token|secret) (?:to|is|as|was) [\"'`]?|[:=>(\[]\s{0,2}[\"'`]?|\bis:? |\bkey |\btoken |\bsecret |[Bb]earer |(?:KEY|TOKEN|SECRET|ApiKey|Token) )"
 _KEY_WORDS: Final = (
     r"(?:x[ _-]?)?api[ _.-]?(?:keys?|tokens?|secrets?)|apikeys?|secret[ _-]?(?:access[ _-]?)?keys?|client[ _-]?secrets?|"
     r"(?:access|auth|bearer|refresh|session|bot|deploy|private|personal[ _-]?access|service)[ _-]?tokens?|"
-    r"(?:access|account|app|private|signing|encryption|master|shared|subscription|consumer|storage|instrumentation)[ _-]?keys?|"
+    r"(?:access|account|app|private|signing|encryption|master|shared|subscription|consumer|storage|instrumentation|admin|service|team|project|org|application|write|ingest)[ _-]?keys?|"
     r"(?:app|signing|webhook|shared|consumer|jwt|app)[ _-]?secrets?|authorization|bearer|"
     r"(?:openai|anthropic|azure|aws|google|gemini|mistral|cohere|groq|deepseek|heroku|cloudflare|vercel|together|"
     r"pinecone|datadog|twilio|stripe|sendgrid|mailgun|algolia|fastly|okta|auth0|dropbox|asana|jira|circleci|"

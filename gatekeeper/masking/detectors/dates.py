@@ -28,7 +28,7 @@ _WRITTEN: Final = (
 _BORN: Final = (
     r"born(?: on| in)?|d\.?o\.?b\.?|date ?of ?birth|birth ?(?:date|day|dt)|dateofbirth|bdate|b-?day|birth ?[:=]|geb(?:oren|\.)?(?: am)?|"
     r"geburts(?:datum|tag)|né(?:\(?e\)?)? le|date de naissance|naissance|fecha de nacimiento|nacid[oa](?: el)?|"
-    r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|urodzon[ya]|data ur(?:odzenia|\.)?|ur\.(?: dnia)?|"
+    r"data di nascita|nat[oa] il|data de nascimento|nascid[oa](?: em)?|geboortedatum|nascimento|nací(?: el)?|doğum tarihim|urodzon[ya]|data ur(?:odzenia|\.)?|ur\.(?: dnia)?|"
     r"fecha ?nac(?:imiento)?|fecha de nac|f\. ?nac|nació(?: el)?|data ?nasc(?:ita|imento)|data de nasc|nasc\.|nasci em|nat[oa]/[oa] il|"
     r"nat[oa] a [a-z' ]{2,32}(?: \([a-z]{2}\))? il|birth ?time|née? à [a-z]{2,20} le|anniversaire(?: est)?(?: le)?|födelsedatum|fødselsdato|"
     r"datum narození|дата рождения|doğum tarihi|出生(?:日期|年月日?)|生年月日|生日|誕生日|생년월일|생일"
@@ -67,7 +67,8 @@ DATES: Final = (
         validate=calendar_date,
         validator="calendar_date",
         context=_BORN,
-        against="default|min|max|ausgabe|seiten",
+        against=r"default|min|max|ausgabe|seiten|created|updated|modified|changed|admi(?:tted|ssion)|signature|signed|expir(?:es|y|ation|ed)|"
+        r"issued?|valid|covered|visit|registered|joined|hired|due|seen",
         priority=6,
         spaced=True,
     ),

@@ -200,7 +200,7 @@ NETWORK: Final = (
     Detector(
         entity="MAC_ADDRESS",
         form="six pairs",
-        pattern=rf"(?<![\w:.-]){_HEX}{{2}}([:-])(?:{_HEX}{{2}}\1){{4}}{_HEX}{{2}}(?![\w:])(?!-\w)(?!\.\d)",
+        pattern=rf"(?<![\w.-])(?<!{_HEX}{{2}}:){_HEX}{{2}}([:-])(?:{_HEX}{{2}}\1){{4}}{_HEX}{{2}}(?![\w:])(?!-\w)(?!\.\d)",
         gate=rf"\b{_HEX}{{2}}[:-]{_HEX}{{2}}[:-]{_HEX}{{2}}[:-]{_HEX}{{2}}[:-]{_HEX}{{2}}[:-]{_HEX}{{2}}\b",
         validate=mac,
         validator="mac",

@@ -30,7 +30,7 @@ _DATE: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"(?:[01]?\d?\d|2[0-5]\d)(?:\.\d{1,3}){3}$")
 _ZIP_CODE: Final = re.compile(r"\d{5}-\d{4}")
-_DECIMAL: Final = re.compile(r"\d+\.\d+$")
+_DECIMAL: Final = re.compile(r"(?!0\d)\d+\.\d+$")
 _EPOCH: Final = re.compile(r"1[5-9]\d{8}(?:\d{3})?$")
 _LEAST: Final = 7
 _LEAST_WITH_00: Final = 12
@@ -155,8 +155,8 @@ _PHONE_VERBS: Final = (
     r"call(?:ed|ing)?|dial(?:led|ing)?|ring|rang|reach(?:ed|able)?|text(?:ed)? (?:me|us|him|her|them)|"
     r"messages? (?:to|from)|contact(?:ed)?|answering|"
     r"registered(?: (?:with|on|number))?|voicemail|desk|office|home|work|direct|(?:my|his|her|their|our) number|"
-    r"(?:mi|mio|meu|mój|mon|meine?|mijn) (?:n[úu]mero|numer|nummer|numéro)|chiamar(?:e|mi)|"
-    r"appel(?:er|ez)|anrufen|llamar|llame|llámame|chiama(?:re|mi)?|ligar|ligue"
+    r"(?:mi|mio|meu|mój|mon|meine?|mijn) (?:n[úu]mero|numer|nummer|numéro)|chiamar(?:e|mi)|bel(?:len)?(?: me| mij)?|app(?: me| mij)|"
+    r"appel(?:er|ez)|anrufen|llamar|llame|línea|zap|chiamate|appelle(?:-moi)?|llámame|chiama(?:re|mi)?|ligar|ligue"
 )
 
 
@@ -174,12 +174,13 @@ def _row(form: str, pattern: str, gate: str, validate: Validator, validator: str
     )
 
 
-_GROUPED: Final = r"[+(]?\d(?:[ ./-]{0,2}[()]?[ ]?\d){6,14}"
+_OPEN: Final = r"\((?=[+\d][\d ]{0,6}\))"  # that a bracket opens within a number, and not before all of it
+_GROUPED: Final = rf"(?:\+|{_OPEN}\+?)?\d(?:[ ./-]{{0,2}}[()]{{0,2}}[ -]?\d){{6,14}}"
 
 PHONES: Final = (
     _row(
         "international",
-        r"(?<![\w+])(?<!\d\.)\(?\+\d(?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,15}" + _EXTENSION + r"(?!\w)",
+        rf"(?<![\w+])(?<!\d\.)(?:{_OPEN})?\+" r"\d(?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,15}" + _EXTENSION + r"(?!\w)",
         r"\(?\+\d(?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6}",
         international_number,
         "phone_international",
@@ -213,10 +214,8 @@ PHONES: Final = (
     ),
     _row(
         "with trunk prefix 0, in groups",
-        r"(?<![\w+])(?<!\d[ ./-])(?<!\w-)\(?0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}"
-        + _EXTENSION
-        + DIGITS_END
-        + r"(?![ .-]\d)",
+        rf"(?<![\w+])(?<!\d[ ./-])(?<!\w-)(?:{_OPEN})?"
+        r"0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}" + _EXTENSION + DIGITS_END + r"(?![ .-]\d)",
         r"(?:\(|\b)0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2}",
         trunk_number,
         "phone_trunk",
@@ -248,7 +247,7 @@ PHONES: Final = (
     _row(
         "after its words",
         r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END,
-        r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
+        r"(?:[+(]|\b)\+?\d(?:[ ./-]{0,2}[()]{0,2}[ -]?\d){6}",
         number_in_context,
         "phone_in_context",
         context=_PHONE_WORDS,
@@ -261,7 +260,7 @@ PHONES: Final = (
     _row(
         "after a verb",
         r"(?<![\w+])(?<!\d[.-])" + _GROUPED + _EXTENSION + DIGITS_END + r"(?!\.[a-z])",
-        r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
+        r"(?:[+(]|\b)\+?\d(?:[ ./-]{0,2}[()]{0,2}[ -]?\d){6}",
         number_after_verb,
         "phone_after_verb",
         context=_PHONE_VERBS,
@@ -279,7 +278,7 @@ PHONES: Final = (
         r"(?i)\d(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
         lambda match: number_after_verb(re.sub(r"[^\d)]+\Z", "", match)),
         "phone_after_verb",
-        shape=r"(?:[+(]|\b)\d(?:[ ./-]{0,2}[()]?[ ]?\d){6}",
+        shape=r"(?:[+(]|\b)\+?\d(?:[ ./-]{0,2}[()]{0,2}[ -]?\d){6}",
         against=NUMBERED_THINGS,
     ),
 )

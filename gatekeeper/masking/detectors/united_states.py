@@ -12,6 +12,8 @@ _ITIN_WORDS: Final = r"itins?|individual.?taxpayer|tax.?payer|tax.?id|tin"
 _NUMBERED_PARTS: Final = r"parts?|apn|parcel|skus?|models?|serial|tickets?|orders?|invoice|catalog|drawing"
 _MBI_LETTER: Final = "[AC-HJKMNP-RT-Y]"
 _MBI_EITHER: Final = "[0-9AC-HJKMNP-RT-Y]"
+_MBI_SMALL: Final = _MBI_LETTER.lower()
+_MBI_SMALL_EITHER: Final = _MBI_EITHER.lower()
 _DEA: Final = re.compile(r"[A-Z]{2}(\d)(\d)(\d)(\d)(\d)(\d)(\d)")
 
 
@@ -46,7 +48,7 @@ def licence_number(match: str) -> int:
 _LICENCE_WORDS: Final = (
     r"driv(?:er|ers|er'?s|er’s|ing)[ -]?(?:licen[cs]e|permit|lic)(?: ?(?:numbers?|no\.?|num|#|id))?|"
     r"driver ?licen[cs]e(?: ?(?:numbers?|no\.?|num|#))?|dln|dl ?(?:number|no\.?|#|[:=])|cdls?|lic#|"
-    r"licen[cs]e ?(?:numbers?|no\.?|num|#)"
+    r"lic(?:en[cs]e)? ?(?:numbers?|no\.?|num|\. ?no\.?|#)|dmv[a-z ,]{0,12} licen[cs]e"
 )
 _PASSPORT_WORDS: Final = (
     r"(?:u\.?s\.? |american |usa )?passports?(?: ?(?:numbers?|no\.?|num|nr\.?|#|id|card|book))?|pasaporte|passeport|"
@@ -73,6 +75,7 @@ UNITED_STATES: Final = (
         gate=r"\b\d{3}[ .-]?\d{2}[ .-]?\d{4}\b",
         numeric=True,
         context=_SSN_WORDS,
+        against=r"passports?|account|acct|routing|phone|tel|licen[cs]e|orders?|invoice",
         priority=6,
         spaced=True,
     ),
@@ -121,6 +124,26 @@ UNITED_STATES: Final = (
         priority=5,
     ),
     Detector(
+        entity="US_MBI",
+        form="in small letters, in one piece",
+        pattern=CODE_START
+        + rf"[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{{2}}\d{{2}}"
+        + CODE_END,
+        gate=rf"\b[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{{2}}\d{{2}}\b",
+        context=r"mbis?|medicare",
+        within=40,
+        priority=5,
+    ),
+    Detector(
+        entity="US_MBI",
+        form="in small letters",
+        pattern=CODE_START
+        + rf"[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{{2}}\d{{2}}"
+        + CODE_END,
+        gate=rf"\b[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{{2}}\d{{2}}\b",
+        priority=5,
+    ),
+    Detector(
         entity="MEDICAL_LICENSE",
         form="DEA number",
         pattern=CODE_START + r"[ABCDEFGHJKLMPRSTUX][A-Z9]-?\d{7}" + CODE_END,
@@ -128,6 +151,7 @@ UNITED_STATES: Final = (
         coded=True,
         validate=dea_number,
         validator="dea",
+        against="passports?",
         priority=4,
     ),
     Detector(
@@ -154,7 +178,7 @@ UNITED_STATES: Final = (
     Detector(
         entity="US_DRIVER_LICENSE",
         form="the shapes of the states",
-        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{3,5}[ -]\d{2,5}(?:[ -]\d{1,4}){0,2}|\d{2}-\d{3}-\d{4}|(?=[A-Za-z0-9][A-Za-z0-9*]{0,17}\d)[A-Za-z0-9*]{5,19})"
+        pattern=r"(?<!\w)(?<!\w-)(?:[A-Z][ -]?\d{3,4}[ -]\d{2,5}[ -]\d{2,5}(?:[ -]\d{1,4}){0,2}|\d{3} \d{3} \d{3}|\d{2}-\d{3}-\d{4}|(?=[A-Za-z0-9][A-Za-z0-9*]{0,17}\d)[A-Za-z0-9*]{5,19})"
         + DIGITS_END,
         gate=r"\d",
         shape=r"\b[A-Za-z0-9](?:[ -]?|[A-Za-z0-9*]{0,17})\d",
@@ -175,7 +199,7 @@ UNITED_STATES: Final = (
         gate=r"\b(?:[A-Z]\d{8}|\d{9})\b",
         coded=True,
         context=_PASSPORT_WORDS,
-        against=r"uk|british|united kingdom|spanish|indian|india|phone|account|ssn|routing",
+        against=r"uk|british|united kingdom|gbr|spanish|indian|india|phone|account|ssn|routing",
         priority=4,
     ),
 )
