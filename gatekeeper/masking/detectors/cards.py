@@ -99,6 +99,13 @@ _ACCOUNT_WORDS: Final = (
     r"accounts?#?|acct|a/c|kontonummer|numero de cuenta|numéro de compte|cuenta bancaria"
 )
 
+# What has numbers as long as a card's. No card's number stands right behind their names; behind `order` alone it may.
+_COUNTED_THINGS: Final = (
+    r"(?:order|invoice|ticket|serial|shipment|parcel|consignment|batch|lot|build|job|trace|span|request|booking|claim|case)"
+    r" ?(?:ids?|numbers?|no\.?|nr\.?|num|#)|awb|waybill|bestellnummer|rechnungsnummer|auftragsnummer|sendungsnummer|"
+    r"订单号|注文番号"
+)
+
 CARDS: Final = (
     Detector(
         entity="CREDIT_CARD",
@@ -108,7 +115,8 @@ CARDS: Final = (
         numeric=True,
         validate=card,
         validator="card",
-        against=r"eans?|upc|gtin|isbn|imei|iccid|barcodes?|tracking|timestamps?|epoch|skus?|snowflake",
+        against=r"eans?|upc|gtin|isbn|imei|iccid|barcodes?|tracking|timestamps?|epoch|skus?|snowflake|"
+        rf"{_COUNTED_THINGS}",
         priority=9,
         spaced=True,
     ),

@@ -63,8 +63,13 @@ def _core(match: str) -> str:
     return match[: tail.start()] if tail else match
 
 
+_COORDINATES: Final = re.compile(r"\+[0-8]\d[0-5]\d(?:[0-5]\d)?-[01]\d\d[0-5]\d(?:[0-5]\d)?")  # ISO 6709
+
+
 def international_number(match: str) -> int:
     """Check a number that begins with + or 00 and a country code; one that is in groups need not be in use."""
+    if _COORDINATES.fullmatch(match):
+        return 0
     for end, core in _ends(match):
         written = core.replace(_TRUNK_ZERO, "")
         digits = digits_of(written)
