@@ -18,6 +18,8 @@ _QUOTING: Final = ",;"
 _MARK: Final = re.compile(r'["\n\t|;,]')
 _LONGEST: Final = 1000  # characters of a line of names
 _FEWEST: Final = 2
+_LONGEST_CELL: Final = 64  # characters of a cell that may name the next one, with what is around it
+_AROUND: Final = " \r\"'`*>"
 _CELL: Final = re.compile(r"[^\W\d_][\w .#/()'-]{0,39}")
 _NUMBER: Final = re.compile(r"\d\d")  # is in no name
 _NO_NAME: Final = re.compile(r"[^A-Za-z\u00c0-\u024f _-]+")
@@ -41,14 +43,14 @@ _WORDS: Final = "|".join(dict.fromkeys(row.context for row in DETECTORS if row.c
 class Table:
     """Where a text is in a table: the names of its columns, and the column."""
 
-    __slots__ = ("_added", "_column", "_line", "_mark", "_names", "_quoted", "_seen")
+    __slots__ = ("_added", "_column", "_end", "_line", "_mark", "_names", "_quoted", "_seen")
 
     def __init__(self) -> None:
         self._names: tuple[str, ...] = ()
         self._mark = ""
         self._column = 0
         self._quoted = False
-        self._line = ""
+        self._line = self._end = ""  # of the line so far: how it begins, and how it ends
         self._seen = self._added = 0  # characters: of the text, and of names
 
     def view(self, text: str) -> View:
@@ -70,15 +72,18 @@ class Table:
 
         def meaning(found: re.Match[str]) -> str:
             nonlocal line_at
+            at = found.start()
             if found[0] != "\n":
-                return self._cell(found[0], found.start())
-            line, line_at = self._line + text[line_at : found.start()], found.end()
-            self._line = ""
-            return self._row(line, found.start())
+                before = (self._end + text[max(line_at, at - _LONGEST_CELL) : at])[-_LONGEST_CELL:]
+                return self._cell(found[0], at, before)
+            line, line_at = self._line + text[line_at:at], found.end()
+            self._line = self._end = ""
+            return self._row(line, at)
 
         view = rewritten(text, _MARK, meaning)
         self._seen += len(text)
         self._line = (self._line + text[line_at:])[: _LONGEST + 1]
+        self._end = (self._end + text[max(line_at, len(text) - _LONGEST_CELL) :])[-_LONGEST_CELL:]
         return view
 
     def _row(self, line: str, at: int) -> str:
@@ -87,28 +92,28 @@ class Table:
         if begins:
             self._mark, self._names = _names_in(line)
         self._column, self._quoted = 0, False
-        if not self._names or (
-            begins and not self._names[0]
-        ):  # a line of prose may look like names, and speak for the next
+        # A line of prose may look like one of names, and speak for what comes next.
+        if not self._names or (begins and not self._names[0]):
             return "\n"
-        return self._named('"\n,', at)
+        return self._named('"\n,', self._names[0], at)
 
-    def _cell(self, char: str, at: int) -> str:
-        """Give how a mark is looked at."""
+    def _cell(self, char: str, at: int, before: str) -> str:
+        """Give how a mark is looked at; a cell before it that says what a value is names a column that has no name."""
         if char == '"':
             self._quoted ^= self._mark in _QUOTING
         if char != self._mark or self._quoted:
             return char
         self._column += 1
-        return self._named('",', at) if self._column < len(self._names) else char
+        if self._column >= len(self._names):
+            return char
+        return self._named('",', self._names[self._column] or _name_in(before.rpartition(char)[2]), at)
 
-    def _named(self, mark: str, at: int) -> str:
+    def _named(self, mark: str, name: str, at: int) -> str:
         """Give a mark with the name of its column, as long as names do not become too much."""
-        if self._added > _MOST * (self._seen + at) + _SPARE:
+        if not name or self._added > _MOST * (self._seen + at) + _SPARE:
             return mark
-        name = self._names[self._column]
         self._added += len(name)
-        return f"{mark}{name}: " if name else mark
+        return f"{mark}{name}: "
 
 
 def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
@@ -116,12 +121,18 @@ def _names_in(line: str) -> tuple[str, tuple[str, ...]]:
     mark = next((mark for mark in _MARKS if mark in line), "")
     if not mark or len(line) > _LONGEST or _NUMBER.search(line):
         return "", ()
-    cells = [cell.strip(" \r\"'`*>") for cell in line.split(mark)]
+    cells = [cell.strip(_AROUND) for cell in line.split(mark)]
     named = [cell for cell in cells if cell]
     if len(named) < _FEWEST or not all(map(_CELL.fullmatch, named)):
         return "", ()
-    names = tuple(_NO_NAME.sub(" ", cell).strip() if _tells(gate_bytes(cell)) else "" for cell in cells)
+    names = tuple(map(_name_in, cells))
     return (mark, names) if any(names) else ("", ())
+
+
+def _name_in(cell: str) -> str:
+    """Give the name that a cell is, as words; nothing where it says nothing of a value."""
+    cell = cell.strip(_AROUND)
+    return _NO_NAME.sub(" ", cell).strip() if _CELL.fullmatch(cell) and _tells(gate_bytes(cell)) else ""
 
 
 def _tells(names: bytes) -> bool:

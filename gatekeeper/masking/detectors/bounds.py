@@ -31,6 +31,6 @@ NUMBERED_THINGS: Final = (
     r"timestamp|epoch|unix|ts|offset|size|bytes|line|pid|tid|port|count|total|amount|price|qty|quantity|ref|reference|"
     r"case|po|rma|batch|lot|page|vol|volume|doi|arxiv|orcid|cas|lat|lon|lng|latitude|longitude|coordinates?|gps|block|"
     r"loto|keno|xxd|anydesk|teamviewer|ads account|factura|facture|fattura|rechnung(?:snummer)?|pedido|commande|bestell(?:ung|nummer)|auftrag|ordine|sendung|"
-    r"imei|iccid|lott(?:ery|o)|draws?|drawn|ndc|cpt|snomed|e-?tickets?|pnr|waybill|nonce|seq|sequence|isin|cusip|sedol|lei|barcode|confirmation|booking|flight|seat"
+    r"imei|iccid|awb|lott(?:ery|o)|draws?|drawn|ndc|cpt|snomed|e-?tickets?|pnr|waybill|nonce|seq|sequence|isin|cusip|sedol|lei|barcode|confirmation|booking|flight|seat"
 )
 """Words before numbers that are no person's."""

@@ -159,7 +159,7 @@ _NEUTRAL: Final = (
 _PHONE_VERBS: Final = (
     r"call(?:ed|ing)?|dial(?:led|ing)?|ring|rang|reach(?:ed|able)?|text(?:ed)? (?:me|us|him|her|them)|"
     r"messages? (?:to|from)|contact(?:ed)?|answering|"
-    r"registered(?: (?:with|on|number))?|voicemail|desk|office|home|work|direct|(?:my|his|her|their|our) number|"
+    r"registered(?: (?:with|on|number))?|voicemail|desk ?(?:[:(]|phone|line|numbers?|no\.?)|office|home|work|direct|(?:my|his|her|their|our) number|"
     r"(?:mi|mio|meu|mój|mon|meine?|mijn) (?:n[úu]mero|numer|nummer|numéro)|chiamar(?:e|mi)|bel(?:len)?(?: me| mij)?|app(?: me| mij)|"
     r"appel(?:er|ez)|anrufen|llamar|llame|línea|zap|chiamate|appelle(?:-moi)?|llámame|chiama(?:re|mi)?|ligar|ligue"
 )
@@ -192,7 +192,7 @@ PHONES: Final = (
     ),
     _row(
         "international, with 00",
-        DIGITS_START + r"00[1-9](?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,14}" + _EXTENSION + DIGITS_END,
+        DIGITS_START + r"(?<!\d )00[1-9](?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6,14}" + _EXTENSION + DIGITS_END,
         r"\b00[1-9](?:[ ./-]{0,2}[()]{0,2}[ ]?\d){6}",
         international_number,
         "phone_international",
@@ -219,7 +219,7 @@ PHONES: Final = (
     ),
     _row(
         "with trunk prefix 0, in groups",
-        rf"(?<![\w+])(?<!\d[ ./-])(?<!\w-)(?:{_OPEN})?"
+        rf"(?<![\w+])(?<!\d[ ./-])(?<!\d  )(?<!\w-)(?:{_OPEN})?"
         r"0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2,8}(?:[ -]\d{2,4}){0,3}" + _EXTENSION + DIGITS_END + r"(?![ .-]\d)",
         r"(?:\(|\b)0[1-9]\d{0,4}(?:\) ?|[ -]|/| / )\d{2}",
         trunk_number,
@@ -228,7 +228,7 @@ PHONES: Final = (
     ),
     _row(
         "in five pairs",
-        r"(?<![\w+])(?<!\d[ .,-])0[1-9](?:(?: \d{2}){4}|(?:\.\d{2}){4}|(?:-\d{2}){4})(?!\w)(?![ .-]\d)",
+        r"(?<![\w+])(?<!\d[ .,-])(?<!\d  )0[1-9](?:(?: \d{2}){4}|(?:\.\d{2}){4}|(?:-\d{2}){4})(?!\w)(?![ .-]\d)",
         r"\b0[1-9](?:[ .-]\d{2}){4}\b",
         trunk_number,
         "phone_trunk",
@@ -277,10 +277,8 @@ PHONES: Final = (
     ),
     _row(
         "before its word",
-        r"(?<![\w+])(?<!\d[.-])(?>"
-        + _GROUPED
-        + r")(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct|desk)(?!\w)",
-        r"(?i)\d(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct|desk)\b",
+        r"(?<![\w+])(?<!\d[.-])(?>" + _GROUPED + r")(?: ?-? ?|\n)\(?(?i:office|fax|mobile|cell|home|work|direct)(?!\w)",
+        r"(?i)\d(?: ?-? ?|\n)\(?(?:office|fax|mobile|cell|home|work|direct)\b",
         lambda match: number_after_verb(re.sub(r"[^\d)]+\Z", "", match)),
         "phone_after_verb",
         shape=r"(?:[+(]|\b)\+?\d(?:[ ./-]{0,2}[()]{0,2}[ -]?\d){6}",

@@ -151,8 +151,7 @@ UNITED_STATES: Final = (
         coded=True,
         validate=dea_number,
         validator="dea",
-        against="passports?",
-        priority=4,
+        priority=3,  # after passports of the same form
     ),
     Detector(
         entity="MEDICAL_LICENSE",

@@ -47,6 +47,28 @@ def test_a_name_speaks_for_its_own_column_only() -> None:
     ] * 3
 
 
+def test_a_cell_that_says_so_names_the_next() -> None:
+    text = "| SSN | none |\n| US passport number | 563446955 |\n| order | 563446955 |\n| date of birth | 1980-02-03 |"
+
+    assert [(span.entity, text[span.start : span.end]) for span in find_spans(text)] == [
+        ("US_PASSPORT", "563446955"),
+        ("DATE_OF_BIRTH", "1980-02-03"),
+    ]
+
+
+@pytest.mark.parametrize("blanks", [3, 55, 56, 57, 63, 64, 65, 70])
+def test_a_cell_that_comes_in_pieces_is_the_same(blanks: int) -> None:
+    begun = "id | ssn | x\n1 | a | b\ny | passport"
+    pieces = [begun, f"{' ' * blanks}| 563446955 y"]
+    table, together = Table(), Table()
+    streamed = []
+    for piece in pieces:
+        streamed.append(table.view(piece).text)
+        table.go_on(piece)
+
+    assert "".join(streamed) == together.view("".join(pieces)).text
+
+
 def test_a_cell_in_quotes_may_hold_a_mark() -> None:
     assert found('name,ssn,seen\n"Smith, Bob",536904399,384209199') == ["536904399"]
 

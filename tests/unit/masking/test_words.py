@@ -35,6 +35,23 @@ NOTHING = [
     "Add new upstream signing key 19882D92ABCDEF0123456789ABCDEF012345BE03",
     "Part number 219-55-2326, APN: 139-50-2027",
     "ADD COLUMN date_of_birth DATE DEFAULT '1900-01-01'",
+    "AWB 020-45204522",
+    "CA\t+4612-05957\tAmerica/Glace_Bay",
+    "0000060 005324 015010 030270 123321 170474",
+    "00000003  08 02 00 00 00 d9 4a 22",
+    "795887277835 DESK 2.0 2.49 N\nDesk 12V;223;62,54\n9142669509065;Pump Set",
+    "order number 4111111111111111, ticket id: 4111111111111111",
+    "Please add it to booking INV897981, passport follows",
+]
+
+OTHERWISE = [
+    ("DOB 12.03.1985, created 2026-08-27", "DATE_OF_BIRTH", "12.03.1985"),
+    ("Passport H30548691 for order INV897981", "US_PASSPORT", "H30548691"),
+    ('{"order": {"card": "4111111111111111"}}', "CREDIT_CARD", "4111111111111111"),
+    ("Passport (UK): 312699437", "UK_PASSPORT", "312699437"),
+    ("British citizen Gemma Heath holds passport no. 310426915.", "UK_PASSPORT", "310426915"),
+    ("| SSN | none |\n| US passport number | 563446955 |", "US_PASSPORT", "563446955"),
+    ("my passport number is L96618853", "US_PASSPORT", "L96618853"),
 ]
 
 VALUES = [
@@ -72,6 +89,35 @@ VALUES = [
     ("A.B.N. 51 824 753 556", "AU_ABN", "51 824 753 556"),
     ('{"taxFileNumber": "123 456 782"}', "AU_TFN", "123 456 782"),
     ("Indian passport Z7137067", "IN_PASSPORT", "Z7137067"),
+    ("Passport Number: D 3898769", "IN_PASSPORT", "D 3898769"),
+    ("surrendering Indian passport b2381799", "IN_PASSPORT", "b2381799"),
+    ("codice fiscale è LZR LPM 55C46 A662B", "IT_FISCAL_CODE", "LZR LPM 55C46 A662B"),
+    ("Mi NIE es z-0958395-j", "ES_NIE", "z-0958395-j"),
+    ("my NIE (Y 0041841 H)", "ES_NIE", "Y 0041841 H"),
+    ("documento: 41.882.825D", "ES_NIF", "41.882.825D"),
+    ("bill Medicare under 1f42-rr3-rc29", "US_MBI", "1f42-rr3-rc29"),
+    ("MBI 4j91w64yd21", "US_MBI", "4j91w64yd21"),
+    ("DL: driver's license is 132 151 148", "US_DRIVER_LICENSE", "132 151 148"),
+    ("Tel. no.: 074109.94587", "PHONE_NUMBER", "074109.94587"),
+    ("dial the engineer (+61-2-1248-2325) now", "PHONE_NUMBER", "+61-2-1248-2325"),
+    ("<dt>Contact number:</dt><dd>14027766476</dd>", "PHONE_NUMBER", "14027766476"),
+    ("fax: (11)-96124-7064", "PHONE_NUMBER", "(11)-96124-7064"),
+    ("MAC address:5C-48-32-0B-C5-6F, v5.8.3", "MAC_ADDRESS", "5C-48-32-0B-C5-6F"),
+    ('Safari/537.36"\n141.198.56.166 - - [08/Dec/2025]', "IP_ADDRESS", "141.198.56.166"),
+    ("zawarta z Piotr Paleń, PESEL\n75100504673.", "PL_PESEL", "75100504673"),
+    ("ALGOLIA_ADMIN_KEY=4bc78fd84f2e471dc292450e1c4f7bc1", "API_KEY", "4bc78fd84f2e471dc292450e1c4f7bc1"),
+    (
+        "update my Twilio API key to 23a6ff02e522120b95101c66682dde8f please",
+        "API_KEY",
+        "23a6ff02e522120b95101c66682dde8f",
+    ),
+    (
+        "https://api.telegram.org/bot5065002607:AAURyi5v3G1baxNKbMpyOCd7TzmaxYMLL90/getMe",
+        "API_KEY",
+        "5065002607:AAURyi5v3G1baxNKbMpyOCd7TzmaxYMLL90",
+    ),
+    ("The key is glpat-pJmLSyO_JxDczZr36VDZ.", "API_KEY", "glpat-pJmLSyO_JxDczZr36VDZ"),
+    ("paid from card 3714.496353.98431", "CREDIT_CARD", "3714.496353.98431"),
     ('{"accountNumber": 12345678}', "US_BANK_NUMBER", "12345678"),
 ]
 
@@ -81,7 +127,7 @@ def test_what_only_looks_like_a_value_is_left_alone(text: str) -> None:
     assert [(span.entity, text[span.start : span.end]) for span in find_spans(text)] == []
 
 
-@pytest.mark.parametrize(("text", "entity", "value"), VALUES)
+@pytest.mark.parametrize(("text", "entity", "value"), VALUES + OTHERWISE)
 def test_a_value_is_found_by_the_words_that_people_use(text: str, entity: str, value: str) -> None:
     assert (entity, value) in [(span.entity, text[span.start : span.end]) for span in find_spans(text)]
 
