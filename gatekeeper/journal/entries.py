@@ -16,6 +16,9 @@ type HeaderPairs = tuple[tuple[str, str], ...]
 type Whole = Annotated[int, msgspec.Meta(gt=-(1 << 53), lt=1 << 53)]
 """What RFC 8785 and every JSON reader can hold exactly."""
 
+type Place = Annotated[Seq, msgspec.Meta(ge=0, lt=1 << 53)]
+"""Where another entry stands."""
+
 type Scalars = dict[str, str | Whole | list[str]]
 
 
@@ -225,8 +228,8 @@ class ReleaseData(Data, frozen=True, kw_only=True):
 
     digest: Digest
     approval: str | UnsetType = UNSET
-    decisions: tuple[Seq, ...] | UnsetType = UNSET
-    grant: Seq | UnsetType = UNSET
+    decisions: tuple[Place, ...] | UnsetType = UNSET
+    grant: Place | UnsetType = UNSET
 
 
 class DenyData(Data, frozen=True, kw_only=True):
@@ -236,7 +239,7 @@ class DenyData(Data, frozen=True, kw_only=True):
 
     approval: str
     digest: Digest
-    decisions: tuple[Seq, ...]
+    decisions: tuple[Place, ...]
 
 
 class WithdrawData(Data, frozen=True, kw_only=True):
@@ -272,7 +275,7 @@ class RevokeData(Data, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "revoke"
 
-    grant: Seq
+    grant: Place
     reviewer: str
     statement: str
     signature: str
