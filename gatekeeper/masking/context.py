@@ -69,7 +69,7 @@ _PART: Final = re.compile(r"[^\W\d_]?[^\WA-Z\d_]+|[A-Z]+|\d+")
 def links(words: str, text: str, word: Place, at: int) -> bool:
     """Tell whether a number belongs to a word: between them is nothing, or at the end one of `words` or a name."""
     between = text[word[1] : at]
-    if not between.strip(" :="):
+    if not between.strip(_NO_WORD):
         return True
     if "<" in between:  # where one element of markup ends, and another begins, nothing is said
         between = _MARKUP.sub(" ", between)
@@ -78,6 +78,7 @@ def links(words: str, text: str, word: Place, at: int) -> bool:
     return last is None or last[0].istitle() or re.fullmatch(words, last[1].lower()) is not None
 
 
+_NO_WORD: Final = " :="  # what most often stands between a word and its value
 _MARKUP: Final = re.compile(r"</?[A-Za-z][^<>]*>")
 _LAST_WORD: Final = re.compile(r"([^\W\d_]+)[\W\d_]*\Z")
 
@@ -87,9 +88,12 @@ def is_near(words: str, window: bytes) -> bool:
 
     In RE2's form a word ends where letters and digits do, or, where a word goes on in camelCase, anywhere.
     """
+    if not window.strip(_NO_WORD_READ):
+        return False
     return bool(_bounded(words)(window) or (_CAMEL.search(window) and _anywhere(words)(window)))
 
 
+_NO_WORD_READ: Final = _NO_WORD.encode()
 _CAMEL: Final = re.compile(CAMEL.encode())
 
 

@@ -15,13 +15,12 @@ from gatekeeper.masking.channel import Found, as_is, json_escaped
 from gatekeeper.masking.context import VALUE_KEYS
 from gatekeeper.masking.detector import Span
 from gatekeeper.masking.json_source import (
-    NAMING_KEYS,
     Json,
     Lexeme,
     Path,
     digits_of,
-    is_name,
     key_words,
+    name_beside,
     parse_json,
     quick_json,
     strict_json,
@@ -119,8 +118,8 @@ class Leaves:
 
 def _named(tail: Path, key: str, members: dict[str, Json]) -> Path:
     """Give the end of the path of a value that another member may name, as if by that."""
-    names = (name for naming in NAMING_KEYS if type(name := members.get(naming)) is str and is_name(name))
-    return *tail, next(names, key)
+    name = name_beside(members.get)
+    return *tail, key if name is None else name
 
 
 _CONTAINERS: Final = frozenset({dict, list})

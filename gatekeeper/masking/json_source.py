@@ -4,7 +4,7 @@ import functools
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Never
 
 import msgspec
@@ -160,15 +160,14 @@ def json_leaves(text: str, start: int = 0) -> Iterator[JsonLeaf]:
             yield JsonLeaf("number", (*path, key) if containers else (), begin, end)
 
 
-NAMING_KEYS: Final = ("name", "key", "label", "field", "title", "question", "type", "id")
-"""Whose value may name another field beside it: `{"name": "ssn", "value": …}`; the first that is there does."""
-
+_NAMING_KEYS: Final = ("name", "key", "label", "field", "title", "question", "type", "id")
 _LONGEST_NAME: Final = 40
 
 
-def is_name(text: str) -> bool:
-    """Tell whether a text may be the name of a field."""
-    return len(text) <= _LONGEST_NAME
+def name_beside(given: Callable[[str], Json]) -> str | None:
+    """Give what names a field beside it, `{"name": "ssn", "value": …}`: the first such key's text; `given`: by key."""
+    names = (name for key in _NAMING_KEYS if type(name := given(key)) is str and len(name) <= _LONGEST_NAME)
+    return next(names, None)
 
 
 def by_name(text: str, leaves: Sequence[JsonLeaf]) -> Sequence[JsonLeaf]:
@@ -184,13 +183,12 @@ def _may_be_named(leaf: JsonLeaf) -> bool:
 
 
 def _names(path: Path) -> bool:
-    return bool(path) and path[-1] in NAMING_KEYS
+    return bool(path) and path[-1] in _NAMING_KEYS
 
 
 def _by_name(leaf: JsonLeaf, names: dict[Path, str]) -> JsonLeaf:
     beside = leaf.path[:-1]
-    given = (names.get((*beside, naming)) for naming in NAMING_KEYS)
-    name = next((name for name in given if name is not None and is_name(name)), None)
+    name = name_beside(lambda key: names.get((*beside, key)))
     return leaf if name is None else msgspec.structs.replace(leaf, path=(*beside, name))
 
 

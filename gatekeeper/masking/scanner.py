@@ -34,7 +34,6 @@ _LEAST: Final = 4  # characters of the shortest match
 _NEAR: Final = 160  # characters of a text of which no part is asked about for its own sake
 _FEW: Final = 3  # patterns that are tried sooner than the gate is asked which of them could match
 _REMEMBERED: Final = 1 << 12
-_NO_WORD: Final = b" :="  # what most often stands between a word and its value
 # What the parts cost, in units of Work.
 _GATE_CHARACTERS: Final = 8  # a unit passes so many characters through the gate or a locator
 _TRY: Final = 100
@@ -261,11 +260,8 @@ class Scanner:
                 return Candidate(start, end, detector, Outcome.NO_WORD)
         if detector.against:
             within = word[1] if word else _line_start(data, max(left, start - AGAINST), start)
-            window = data[within:start]
-            if (
-                window.strip(_NO_WORD)
-                and is_near(detector.against, window)
-                and (against := nearest_word(detector.against, text, data, start, within))
+            if is_near(detector.against, data[within:start]) and (
+                against := nearest_word(detector.against, text, data, start, within)
             ):
                 return Candidate(start, end, detector, Outcome.AGAINST, against)
         if detector.validate is not None:

@@ -55,7 +55,7 @@ class Table:
 
     def view(self, text: str) -> View:
         """View what comes next, with the names of columns before their cells."""
-        if self._names or may_hold_table(self._line + text):
+        if self._names or ("\n" in text and may_hold_table(self._line + text)):
             return copy.copy(self)._walk(text)  # noqa: SLF001 - a copy of this one
         return View(text)
 

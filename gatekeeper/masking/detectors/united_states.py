@@ -11,10 +11,14 @@ _SSN_WORDS: Final = r"ssns?|s\.s\.n|my social(?: is)?|social.?security(?:.?(?:nu
 _ITIN_WORDS: Final = r"itins?|individual.?taxpayer|tax.?payer|tax.?id|tin"
 _NUMBERED_PARTS: Final = r"parts?|apn|parcel|skus?|models?|serial|tickets?|orders?|invoice|catalog|drawing"
 _MBI_LETTER: Final = "[AC-HJKMNP-RT-Y]"
-_MBI_EITHER: Final = "[0-9AC-HJKMNP-RT-Y]"
 _MBI_SMALL: Final = _MBI_LETTER.lower()
-_MBI_SMALL_EITHER: Final = _MBI_EITHER.lower()
 _DEA: Final = re.compile(r"[A-Z]{2}(\d)(\d)(\d)(\d)(\d)(\d)(\d)")
+
+
+def _mbi(letter: str, between: str) -> str:
+    """Give the form of a Medicare beneficiary's number (CMS, Understanding the MBI), with what is between its groups."""
+    either = f"[0-9{letter[1:]}"
+    return rf"[1-9]{letter}{either}\d{between}{letter}{either}\d{between}{letter}{{2}}\d{{2}}"
 
 
 # The groups in the middle that taxpayers' numbers have (IRS, Internal Revenue Manual 3.21.263).
@@ -105,10 +109,8 @@ UNITED_STATES: Final = (
     Detector(
         entity="US_MBI",
         form="with dashes",
-        pattern=CODE_START
-        + rf"[1-9]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{{2}}\d{{2}}"
-        + CODE_END,
-        gate=rf"\b[1-9]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{_MBI_EITHER}\d[ -]{_MBI_LETTER}{{2}}\d{{2}}\b",
+        pattern=CODE_START + _mbi(_MBI_LETTER, "[ -]") + CODE_END,
+        gate=rf"\b{_mbi(_MBI_LETTER, '[ -]')}\b",
         numeric=True,
         priority=5,
         spaced=True,
@@ -116,20 +118,16 @@ UNITED_STATES: Final = (
     Detector(
         entity="US_MBI",
         form="in one piece",
-        pattern=CODE_START
-        + rf"[1-9]{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{{2}}\d{{2}}"
-        + CODE_END,
-        gate=rf"\b[1-9]{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{_MBI_EITHER}\d{_MBI_LETTER}{{2}}\d{{2}}\b",
+        pattern=CODE_START + _mbi(_MBI_LETTER, "") + CODE_END,
+        gate=rf"\b{_mbi(_MBI_LETTER, '')}\b",
         numeric=True,
         priority=5,
     ),
     Detector(
         entity="US_MBI",
         form="in small letters, in one piece",
-        pattern=CODE_START
-        + rf"[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{{2}}\d{{2}}"
-        + CODE_END,
-        gate=rf"\b[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{_MBI_SMALL_EITHER}\d{_MBI_SMALL}{{2}}\d{{2}}\b",
+        pattern=CODE_START + _mbi(_MBI_SMALL, "") + CODE_END,
+        gate=rf"\b{_mbi(_MBI_SMALL, '')}\b",
         context=r"mbis?|medicare",
         within=40,
         priority=5,
@@ -137,10 +135,8 @@ UNITED_STATES: Final = (
     Detector(
         entity="US_MBI",
         form="in small letters",
-        pattern=CODE_START
-        + rf"[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{{2}}\d{{2}}"
-        + CODE_END,
-        gate=rf"\b[1-9]{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{_MBI_SMALL_EITHER}\d-{_MBI_SMALL}{{2}}\d{{2}}\b",
+        pattern=CODE_START + _mbi(_MBI_SMALL, "-") + CODE_END,
+        gate=rf"\b{_mbi(_MBI_SMALL, '-')}\b",
         priority=5,
     ),
     Detector(
